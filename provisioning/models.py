@@ -1,0 +1,130 @@
+"""The engine's tables: what is wanted, what happened, and the sealed secrets.
+
+`store` is the wish and where it stands; `transition` is one row for each change of state; `event` is what happened to a
+store, for people (its timeline).  All times are UTC.  Rows of a store go with the store; what must outlive it belongs
+into the audit trail.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    LargeBinary,
+    MetaData,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlmodel import Column, Field, SQLModel
+
+from provisioning.states import State
+
+SQLModel.metadata.naming_convention = MetaData(
+    naming_convention={  # names that a migration can refer to, the same on SQLite and PostgreSQL
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+).naming_convention
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite, which keeps no time zone, gives it back aware as well."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+def words(kind: type[StrEnum]) -> Enum:
+    """A column type that keeps an enumeration by its words, without a type of the database's own."""
+    return Enum(kind, native_enum=False, length=16, values_callable=lambda each: [item.value for item in each])
+
+
+class Level(StrEnum):
+    """How much an event matters to whoever reads the timeline."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Installation(SQLModel, table=True):
+    """One row: the id of this database, which is on every object that we make in a cluster."""
+
+    __tablename__ = "installation"
+    id: str = Field(primary_key=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+
+
+class Store(SQLModel, table=True):
+    """A store that somebody asked for.  `state` changes by `Database.transition` only."""
+
+    __tablename__ = "store"
+    id: str = Field(primary_key=True)  # 32 hexadecimal digits: also a label's value
+    name: str = Field(sa_column=Column(String(63), nullable=False, unique=True))
+    owner_id: str = Field(index=True)  # a user's id; the engine asks only whether two are the same
+    template: str
+    plan: str
+    options: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    state: State = Field(default=State.REQUESTED, sa_column=Column(words(State), nullable=False, index=True))
+    state_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)  # when it came into this state
+    reason: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # see failures.Reason
+    url: str
+    version: str  # of the shop
+    revision: int = 0  # Helm's
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+    ready_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class Transition(SQLModel, table=True):
+    """A change of state that happened."""
+
+    __tablename__ = "transition"
+    id: int | None = Field(default=None, primary_key=True)
+    store_id: str = Field(sa_column=Column(ForeignKey("store.id", ondelete="CASCADE"), nullable=False, index=True))
+    at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+    before: State | None = Field(default=None, sa_column=Column(words(State)))  # None: the store was requested
+    after: State = Field(sa_column=Column(words(State), nullable=False))
+    cause: str  # one sentence
+
+
+class Event(SQLModel, table=True):
+    """A line of a store's timeline.  `key` makes what the cluster reports many times one line."""
+
+    __tablename__ = "event"
+    __table_args__ = (UniqueConstraint("store_id", "key"),)
+    id: int | None = Field(default=None, primary_key=True)
+    store_id: str = Field(sa_column=Column(ForeignKey("store.id", ondelete="CASCADE"), nullable=False, index=True))
+    key: str
+    at: datetime = Field(sa_type=UTCDateTime)  # by the clock of whoever saw it: the cluster's, for what is there
+    kind: str  # "namespace.created": stable, for programs
+    message: str  # the specification's wording, for people
+    level: Level = Field(default=Level.INFO, sa_column=Column(words(Level), nullable=False))
+    object: str | None = None  # what it speaks of: "pod/postgres-0"
+    evidence: str | None = None  # what the cluster said, word for word; untrusted
+
+
+class StoreSecret(SQLModel, table=True):
+    """A store's secrets, sealed, so that a Secret that was deleted comes back with the same values."""
+
+    __tablename__ = "store_secret"
+    store_id: str = Field(sa_column=Column(ForeignKey("store.id", ondelete="CASCADE"), primary_key=True))
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
