@@ -1,0 +1,215 @@
+"""What is in the cluster, kept up to date by list and watch: one stream a kind for all stores.
+
+A quiet store so costs no API call.  Why it is safe to decide by a cache: objects enter only by a list, a watch that
+goes on from that list, or the answer to a write of our own, and never in place of a newer version; any error of a
+stream throws the kind back to a new list; a stream is also ended, and listed anew, on a timer, since watches can die
+silently; and while any stream is broken, `trouble` says so and the engine waits rather than act on what it last saw.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from provisioning.cluster import Cluster, ClusterError, Obj
+
+log = logging.getLogger(__name__)
+
+DIGEST = "storefleet.dev/cached-digest"
+"""An annotation that a cached Secret carries in place of its data; exists in this process only."""
+
+RELIST_AFTER = 600.0  # seconds
+LONGEST_BACKOFF = 15.0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A kind to watch: those of its objects that carry our labels, or, where they can carry none, all of them."""
+
+    kind: str
+    labelled: bool = True
+
+
+LABELLED = (
+    "Namespace",
+    "Pod",
+    "PersistentVolumeClaim",
+    "Service",
+    "Secret",
+    "ResourceQuota",
+    "LimitRange",
+    "NetworkPolicy",
+    "StatefulSet",
+    "Deployment",
+    "Ingress",
+)
+WATCHED = (
+    *(Watched(kind) for kind in LABELLED),
+    Watched("PersistentVolume", labelled=False),
+    Watched("Event", labelled=False),
+)
+
+
+def namespace_of(obj: Obj) -> str:
+    """Where an object belongs: a volume to its claim's namespace, an event to its subject's, a namespace to itself."""
+    if obj["kind"] == "Namespace":
+        return str(obj["metadata"]["name"])
+    if obj["kind"] == "PersistentVolume":
+        return str((obj["spec"].get("claimRef") or {}).get("namespace", ""))
+    if obj["kind"] == "Event":
+        return str(obj["involvedObject"].get("namespace") or obj["metadata"].get("namespace", ""))
+    return str(obj["metadata"].get("namespace", ""))
+
+
+def digest(data: object) -> str:
+    """A short fingerprint of JSON data."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass
+class _Stream:
+    watched: Watched
+    objects: dict[tuple[str, str], Obj] = field(default_factory=dict)  # by (its own namespace, name)
+    trouble: str = "not listed yet"  # "" while list and watch go well
+
+
+class Cache:
+    """The watched objects, by the namespace that they belong to."""
+
+    def __init__(self, cluster: Cluster, installation: str, prefix: str, on_change: Callable[[str], None]) -> None:
+        """`on_change(namespace)` is called for every difference; of unlabelled kinds, `prefix` names the namespaces."""
+        self._cluster, self._prefix, self._on_change = cluster, prefix, on_change
+        self._selector = f"storefleet.dev/installation={installation}"
+        self._streams = {watched.kind: _Stream(watched) for watched in WATCHED}
+        self._by_namespace: dict[str, dict[tuple[str, str, str], Obj]] = defaultdict(dict)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._follow(stream), name=f"watch {stream.watched.kind}")
+            for stream in self._streams.values()
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    @property
+    def trouble(self) -> str:
+        """Why the cache must not be acted on, as a sentence; "" when it may."""
+        return next((stream.trouble for stream in self._streams.values() if stream.trouble), "")
+
+    def objects(self, namespace: str) -> list[Obj]:
+        """Everything known of one store's namespace."""
+        return list(self._by_namespace.get(namespace, {}).values())
+
+    def namespaces(self) -> list[str]:
+        """Every namespace that something is known of."""
+        return [name for name, objects in self._by_namespace.items() if objects]
+
+    def put(self, obj: Obj) -> None:
+        """Take in the answer to a write of our own, so that the next look sees it before the watch tells."""
+        stream = self._streams.get(obj["kind"])
+        if stream is not None:
+            self._set(stream, obj)
+
+    def put_all(self, kind: str, namespace: str, objects: Iterable[Obj]) -> None:
+        """Take in a fresh list of one kind in one namespace; what is not in it is gone."""
+        stream, kept = self._streams[kind], set()
+        for obj in objects:
+            kept.add((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+            self._set(stream, obj)
+        for key in [key for key in stream.objects if key[0] == namespace and key not in kept]:
+            self._drop(stream, stream.objects[key])
+
+    async def _follow(self, stream: _Stream) -> None:
+        """List and watch one kind for ever."""
+        kind, backoff = stream.watched.kind, 0.2
+        selector = self._selector if stream.watched.labelled else ""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                objects, version = await self._cluster.list_all(kind, selector=selector)
+                self._replace(stream, objects)
+                stream.trouble = ""
+                listed, backoff = loop.time(), 0.2
+                while loop.time() - listed < RELIST_AFTER:
+                    seconds = random.randint(240, 300)  # noqa: S311 - spreads the streams over time
+                    async with contextlib.aclosing(self._cluster.watch(kind, version, selector, seconds)) as changes:
+                        async for change, obj in changes:
+                            version = obj["metadata"]["resourceVersion"]
+                            if change == "DELETED":
+                                self._drop(stream, {**obj, "kind": kind})
+                            elif change != "BOOKMARK":
+                                self._set(stream, {**obj, "kind": kind})
+            except ClusterError as error:
+                gone = error.status == 410  # our place in history was compacted: list again, nothing is wrong
+                stream.trouble = "" if gone and not stream.trouble else str(error)
+                if not gone:
+                    log.warning("watch of %s: %s; again in about %.1f s", kind, error, backoff)
+                    await asyncio.sleep(backoff * random.uniform(0.5, 1.5))  # noqa: S311
+                    backoff = min(backoff * 2, LONGEST_BACKOFF)
+            except Exception as error:
+                stream.trouble = f"the watch of {kind} failed: {error}"
+                log.exception("watch of %s failed", kind)
+                await asyncio.sleep(LONGEST_BACKOFF)
+
+    def _replace(self, stream: _Stream, objects: list[Obj]) -> None:
+        listed = {(obj["metadata"].get("namespace", ""), obj["metadata"]["name"]) for obj in objects}
+        for key in [key for key in stream.objects if key not in listed]:
+            self._drop(stream, stream.objects[key])
+        for obj in objects:
+            self._set(stream, obj)
+
+    def _set(self, stream: _Stream, obj: Obj) -> None:
+        namespace = namespace_of(obj)
+        if not stream.watched.labelled and not namespace.startswith(self._prefix):
+            return
+        key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        known = stream.objects.get(key)
+        if (
+            known is not None
+            and _version(known) >= _version(obj)
+            and known["metadata"]["uid"] == obj["metadata"]["uid"]
+        ):
+            return
+        obj = _slim(obj)
+        stream.objects[key] = obj
+        self._by_namespace[namespace][(obj["kind"], *key)] = obj
+        self._on_change(namespace)
+
+    def _drop(self, stream: _Stream, obj: Obj) -> None:
+        key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        known = stream.objects.get(key)
+        if known is None or known["metadata"]["uid"] != obj["metadata"]["uid"]:
+            return
+        del stream.objects[key]
+        namespace = namespace_of(known)
+        objects = self._by_namespace[namespace]
+        objects.pop((known["kind"], *key), None)
+        if not objects:
+            del self._by_namespace[namespace]
+        self._on_change(namespace)
+
+
+def _version(obj: Obj) -> int:
+    """Resource versions of one kind compare as numbers (documented since Kubernetes 1.35, true long before)."""
+    return int(obj["metadata"]["resourceVersion"])
+
+
+def _slim(obj: Obj) -> Obj:
+    """The object without what nobody here reads; of a Secret's data only a fingerprint stays in memory."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    slim = {**obj, "metadata": metadata}
+    if obj["kind"] == "Secret":
+        slim.pop("stringData", None)
+        annotations = {**(metadata.get("annotations") or {}), DIGEST: digest(slim.pop("data", None) or {})}
+        slim["metadata"] = {**metadata, "annotations": annotations}
+    return slim

@@ -1,0 +1,268 @@
+"""The one way to the Kubernetes API: plain JSON objects over `kubernetes.aio`.
+
+Objects stay dicts: the engine compares, caches and applies many kinds by the same few verbs, and building typed models
+of every watched object would cost more CPU than all the rest.  What the cluster says is untrusted text.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from kubernetes.aio import client, config
+
+Obj = dict[str, Any]
+
+FIELD_MANAGER = "storefleet"
+ANSWER_WITHIN = aiohttp.ClientTimeout(total=20, connect=5)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of object and where the API keeps it."""
+
+    name: str
+    api_version: str
+    plural: str
+    namespaced: bool = True
+
+    def path(self, namespace: str | None = None, name: str | None = None) -> str:
+        path = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
+        if namespace and self.namespaced:
+            path += f"/namespaces/{quote(namespace, safe='')}"
+        path += f"/{self.plural}"
+        return f"{path}/{quote(name, safe='')}" if name else path
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("Namespace", "v1", "namespaces", namespaced=False),
+        Kind("PersistentVolume", "v1", "persistentvolumes", namespaced=False),
+        Kind("Node", "v1", "nodes", namespaced=False),
+        Kind("Pod", "v1", "pods"),
+        Kind("PersistentVolumeClaim", "v1", "persistentvolumeclaims"),
+        Kind("Service", "v1", "services"),
+        Kind("Secret", "v1", "secrets"),
+        Kind("ResourceQuota", "v1", "resourcequotas"),
+        Kind("LimitRange", "v1", "limitranges"),
+        Kind("Event", "v1", "events"),
+        Kind("StatefulSet", "apps/v1", "statefulsets"),
+        Kind("Deployment", "apps/v1", "deployments"),
+        Kind("Ingress", "networking.k8s.io/v1", "ingresses"),
+        Kind("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
+    )
+}
+
+
+class ClusterError(Exception):
+    """The cluster said no, or nothing.  `status` is the HTTP status, None when there was no answer."""
+
+    def __init__(self, message: str, status: int | None = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.status, self.reason = status, reason
+
+    @property
+    def away(self) -> bool:
+        """Nothing answered, or only that it cannot answer now: worth another try, and no fault of the request."""
+        return self.status is None or self.status in (429, 500, 502, 503, 504)
+
+
+class Cluster:
+    """A connection to one API server."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._api = api
+
+    @classmethod
+    async def connect(cls, kubeconfig: Path | None, context: str | None = None) -> "Cluster":
+        """By a kubeconfig file, or, without one, by the pod's own service account.  Does not talk to the cluster yet.
+
+        Raises ClusterError when the file or the account cannot be used.
+        """
+        configuration = client.Configuration()
+        configuration.retries = None
+        try:
+            if kubeconfig is None:
+                config.load_incluster_config(configuration)
+            else:
+                await config.load_kube_config(
+                    config_file=str(kubeconfig), context=context, client_configuration=configuration
+                )
+        except (config.ConfigException, OSError, TypeError, ValueError) as error:
+            source = kubeconfig or "the pod's service account"
+            raise ClusterError(f"{source} cannot be used: {error}") from error
+        configuration.connection_pool_maxsize = 100
+        return cls(client.ApiClient(configuration))
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    @property
+    def url(self) -> str:
+        return str(self._api.configuration.host)
+
+    async def get(self, kind: str, name: str, namespace: str | None = None) -> Obj | None:
+        """The object, or None where there is none."""
+        try:
+            return await self._request("GET", KINDS[kind].path(namespace, name))
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def list_all(self, kind: str, namespace: str | None = None, selector: str = "") -> tuple[list[Obj], str]:
+        """All objects, and the resource version that a watch goes on from."""
+        query = [("labelSelector", selector)] if selector else []
+        answer = await self._request("GET", KINDS[kind].path(namespace), query=query)
+        api_version = KINDS[kind].api_version
+        items = [{**item, "kind": kind, "apiVersion": api_version} for item in answer.get("items") or []]
+        return items, answer["metadata"]["resourceVersion"]
+
+    async def watch(
+        self, kind: str, version: str, selector: str = "", seconds: int = 300
+    ) -> AsyncGenerator[tuple[str, Obj], None]:
+        """(type, object) pairs from `version` on, bookmarks included; ends after `seconds`.  Raises ClusterError."""
+        query = [
+            ("watch", "true"),
+            ("resourceVersion", version),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", str(seconds)),
+        ]
+        if selector:
+            query.append(("labelSelector", selector))
+        # Bookmarks come about once a minute; a stream silent for much longer is dead.
+        patience = aiohttp.ClientTimeout(total=None, connect=5, sock_read=150)
+        response = await self._send("GET", KINDS[kind].path(), query=query, patience=patience)
+        try:
+            while line := await response.content.readline():
+                change = json.loads(line)
+                if change["type"] == "ERROR":
+                    status = change["object"]
+                    raise ClusterError(
+                        status.get("message", "watch ended"), status.get("code"), status.get("reason", "")
+                    )
+                yield change["type"], change["object"]
+        except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+            raise ClusterError(f"the watch of {KINDS[kind].plural} broke: {error}") from error
+        finally:
+            response.close()
+
+    async def create(self, obj: Obj) -> Obj:
+        """A new object; ClusterError with status 409 when it is there already."""
+        kind = KINDS[obj["kind"]]
+        path = kind.path(obj["metadata"].get("namespace"))
+        return await self._request("POST", path, query=[("fieldManager", FIELD_MANAGER)], body=obj)
+
+    async def apply(self, obj: Obj) -> Obj:
+        """Server-side apply: the fields in `obj` become ours, also where somebody else set them."""
+        kind, metadata = KINDS[obj["kind"]], obj["metadata"]
+        return await self._request(
+            "PATCH",
+            kind.path(metadata.get("namespace"), metadata["name"]),
+            query=[("fieldManager", FIELD_MANAGER), ("force", "true")],
+            body=obj,
+            content_type="application/apply-patch+yaml",
+        )
+
+    async def delete(self, kind: str, name: str, namespace: str | None = None, uid: str | None = None) -> None:
+        """Ask for deletion, of this very object when `uid` is given; what is absent already is fine."""
+        body: Obj = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        try:
+            await self._request("DELETE", KINDS[kind].path(namespace, name), body=body)
+        except ClusterError as error:
+            if error.status != 404:
+                raise
+
+    async def log(self, namespace: str, pod: str, container: str, *, lines: int = 100, previous: bool = False) -> str:
+        """The end of a container's log, each line behind the time by the node's clock; "" where there is none."""
+        query = [("container", container), ("tailLines", str(lines)), ("timestamps", "true"), ("limitBytes", "200000")]
+        if previous:
+            query.append(("previous", "true"))
+        path = KINDS["Pod"].path(namespace, pod) + "/log"
+        try:
+            response = await self._send("GET", path, query=query)
+            return (await response.read()).decode(errors="replace")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ClusterError(f"no log of pod {pod}: {_words(error)}") from error
+        except ClusterError as error:
+            if error.status in (400, 404):  # the container has not started, or is gone
+                return ""
+            raise
+
+    async def server_version(self) -> str:
+        return str((await self._request("GET", "/version"))["gitVersion"])
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        body: Any = None,
+        content_type: str = "",
+    ) -> Obj:
+        response = await self._send(method, path, query=query, body=body, content_type=content_type)
+        try:
+            answer: Obj = json.loads(await response.read())
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise ClusterError(f"the cluster's answer broke off: {_words(error)}") from error
+        return answer
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        body: Any = None,
+        content_type: str = "",
+        patience: aiohttp.ClientTimeout = ANSWER_WITHIN,
+    ) -> aiohttp.ClientResponse:
+        headers: Mapping[str, str] = {
+            "Accept": "application/json",
+            "Content-Type": content_type or "application/json",
+        }
+        try:
+            call = await self._api.param_serialize(
+                method,
+                path,
+                query_params=query or [],
+                header_params=dict(headers),
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            answer = await self._api.call_api(*call, _request_timeout=patience)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ClusterError(f"the cluster at {self.url} does not answer: {_words(error)}") from error
+        response: aiohttp.ClientResponse = answer.response
+        if response.status >= 400:
+            raise await _failure(response)
+        return response
+
+
+async def _failure(response: aiohttp.ClientResponse) -> ClusterError:
+    try:
+        text = (await response.content.read(64_000)).decode(errors="replace")
+    except (aiohttp.ClientError, TimeoutError):
+        text = ""
+    finally:
+        response.close()
+    try:
+        status = json.loads(text)
+        return ClusterError(str(status["message"]), response.status, str(status.get("reason", "")))
+    except (ValueError, KeyError, TypeError):
+        return ClusterError(f"HTTP {response.status}: {text[:200].strip()}", response.status, response.reason or "")
+
+
+def _words(error: BaseException) -> str:
+    """What an error says, also where it says nothing."""
+    if isinstance(error, asyncio.TimeoutError | TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__

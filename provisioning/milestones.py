@@ -1,0 +1,122 @@
+"""A store's timeline, derived from what the cluster shows: never from our own steps.
+
+Pure.  Each line cites its object and carries the cluster's own time, so that the timeline tells what happened, also
+where somebody else did it or we were away.  The wording is the specification's.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from provisioning.cluster import Obj
+from provisioning.failures import condition, of_kind, part_of, reference
+from provisioning.models import Event, Level
+
+SECRET = "store-secrets"  # noqa: S105 - the object's name
+_POLICIES = ("ResourceQuota", "LimitRange", "NetworkPolicy")
+
+_TOLD_BY_THE_SHOP = {
+    "database restored": ("database.restored", "Database restored"),
+    "database migrated": ("database.migrated", "Database migrated"),
+    "shop prepared": ("shop.prepared", "Shop prepared"),
+}
+_SHOP_LINE = re.compile(
+    r"^(\S+) storefleet: (database restored|database migrated|shop prepared)( from the ([\w.-]{1,40}) snapshot)?$"
+)
+
+# While a container starts its probes fail: that is what they are for.
+_NOISE = re.compile(r"^(Startup|Readiness) probe failed")
+
+
+def timeline(store_id: str, objects: Sequence[Obj]) -> list[Event]:
+    """The events that a store's objects attest, oldest first; `key` names the very object, so each comes once."""
+    events = [*_created(store_id, objects), *_in_place(store_id, objects), *_ready(store_id, objects)]
+    events += _warnings(store_id, objects)
+    return sorted(events, key=lambda event: event.at)
+
+
+def told_by_log(store_id: str, pod: Obj, log: str) -> list[Event]:
+    """What the shop itself reports in its log (lines behind the node's time), for what no object shows."""
+    events = []
+    for line in log.splitlines():
+        if match := _SHOP_LINE.match(line):
+            kind, message = _TOLD_BY_THE_SHOP[match[2]]
+            if match[4]:
+                message += f" from the {match[4]} snapshot"
+            events.append(_event(store_id, pod, kind, message, match[1]))
+    return events
+
+
+def time_of(text: str) -> datetime:
+    """A Kubernetes time ("2026-01-02T03:04:05Z", with or without a fraction)."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).astimezone(UTC)
+
+
+def _event(store_id: str, obj: Obj, kind: str, message: str, at: str, level: Level = Level.SUCCESS) -> Event:
+    uid = obj["metadata"]["uid"]
+    return Event(
+        store_id=store_id,
+        key=f"{kind}:{uid}",
+        at=time_of(at),
+        kind=kind,
+        message=message,
+        level=level,
+        object=reference(obj),
+    )
+
+
+def _created(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:
+    lines = {
+        ("Namespace", None): ("namespace.created", "Namespace created"),
+        ("PersistentVolumeClaim", "PostgreSQL"): ("pvc.created", "PostgreSQL PVC created"),
+        ("Deployment", "Medusa"): ("medusa.created", "Medusa deployment created"),
+        ("Ingress", "Medusa"): ("ingress.created", "Ingress created"),
+    }
+    for obj in objects:
+        part = None if obj["kind"] == "Namespace" else part_of(obj)
+        if line := lines.get((obj["kind"], part)):
+            yield _event(store_id, obj, *line, at=obj["metadata"]["creationTimestamp"])
+
+
+def _in_place(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:
+    """One line for the Secret and the policies: when the last of them came."""
+    made = [obj for obj in objects if obj["kind"] in _POLICIES or obj["metadata"]["name"] == SECRET]
+    if all(any(obj["kind"] == kind for obj in made) for kind in ("Secret", *_POLICIES)):
+        secret = next(obj for obj in made if obj["kind"] == "Secret")
+        last = max(str(obj["metadata"]["creationTimestamp"]) for obj in made)
+        yield _event(store_id, secret, "secrets.applied", "Secrets, quota and policies in place", last)
+
+
+def _ready(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:
+    for claim in of_kind(objects, "PersistentVolumeClaim"):
+        volume = (claim.get("spec") or {}).get("volumeName")
+        for obj in of_kind(objects, "PersistentVolume"):
+            if obj["metadata"]["name"] == volume and (claim.get("status") or {}).get("phase") == "Bound":
+                at = obj["metadata"]["creationTimestamp"]
+                yield _event(store_id, obj, "volume.bound", f"{part_of(claim)} volume provided", at)
+    for pod in of_kind(objects, "Pod"):
+        ready = condition(pod, "Ready")
+        if ready and ready.get("status") == "True" and part_of(pod) in ("PostgreSQL", "Medusa"):
+            kind = "postgres.ready" if part_of(pod) == "PostgreSQL" else "medusa.ready"
+            yield _event(store_id, pod, kind, f"{part_of(pod)} pod ready", ready["lastTransitionTime"])
+
+
+def _warnings(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:
+    """The cluster's own warnings, one line for each reason and object however often it is repeated."""
+    for event in of_kind(objects, "Event"):
+        said = str(event.get("message", ""))
+        if event.get("type") != "Warning" or _NOISE.match(said):
+            continue
+        subject, why = event["involvedObject"], str(event.get("reason", ""))
+        at = event.get("firstTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"]
+        about = f"{str(subject.get('kind', '')).lower()}/{subject.get('name', '')}"
+        yield Event(
+            store_id=store_id,
+            key=f"warning:{why}:{about}"[:250],
+            at=time_of(at),
+            kind="warning",
+            message=f"{why}: {said}"[:300],
+            level=Level.WARNING,
+            object=about,
+            evidence=said[:2000],
+        )

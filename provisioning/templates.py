@@ -1,0 +1,159 @@
+"""What a store can be made of: templates (a chart and a version) and plans (sizes), as data.
+
+`values` is the whole of what Helm is given for a store; no secret is in it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from provisioning.milestones import SECRET
+from provisioning.models import Store
+
+CHARTS = Path(__file__).resolve().parent.parent / "charts"
+
+LABEL_INSTALLATION = "storefleet.dev/installation"
+LABEL_STORE = "storefleet.dev/store"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A kind of shop: a chart in `charts/`."""
+
+    name: str
+    title: str
+    description: str
+
+    @property
+    def chart(self) -> Path:
+        return CHARTS / f"{self.name}-store"
+
+    @property
+    def version(self) -> str:
+        """The shop's version, as the chart says it."""
+        return _chart_version(self.chart)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A size: what a store may use (the namespace's quota) and what its parts ask for (chart values)."""
+
+    name: str
+    title: str
+    description: str
+    cpu: str  # requests of all pods, a rolling update's second pod included
+    memory: str  # limits of all pods
+    storage: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+TEMPLATES = {
+    template.name: template
+    for template in (
+        Template("medusa", "Medusa", "An online shop with products, carts, orders and an admin of its own."),
+    )
+}
+
+PLANS = {
+    plan.name: plan
+    for plan in (
+        Plan("small", "Small", "To try things and for a first shop.", "1", "3Gi", "5Gi"),
+        Plan(
+            "medium",
+            "Medium",
+            "For a shop with daily orders.",
+            "2",
+            "6Gi",
+            "10Gi",
+            {
+                "medusa": {
+                    "resources": {"requests": {"cpu": "250m", "memory": "768Mi"}, "limits": {"memory": "1536Mi"}}
+                },
+                "postgresql": {
+                    "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+                    "persistence": {"size": "5Gi"},
+                },
+            },
+        ),
+        Plan(
+            "large",
+            "Large",
+            "For a busy shop with a large catalogue.",
+            "4",
+            "12Gi",
+            "40Gi",
+            {
+                "medusa": {"resources": {"requests": {"cpu": "1", "memory": "1536Mi"}, "limits": {"memory": "3Gi"}}},
+                "postgresql": {
+                    "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "4Gi"}},
+                    "persistence": {"size": "20Gi"},
+                },
+            },
+        ),
+    )
+}
+
+
+class Options(BaseModel):
+    """What a person may choose about a new shop besides its name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = Field(default="", max_length=80, description="What the shop calls itself; its name if empty.")
+    currency: str = Field(default="eur", pattern=r"^[a-z]{3}$", description="Three letters (ISO 4217), lower case.")
+    sample_products: bool = Field(default=True, description="Begin with a few sample products.")
+
+
+def labels(installation: str, store: Store) -> dict[str, str]:
+    """What every object of a store carries."""
+    return {LABEL_INSTALLATION: installation, LABEL_STORE: store.id}
+
+
+def values(store: Store, installation: str, overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """The Helm values of `store`: the plan's, under the operator's `overlay`, under what must be so."""
+    options = Options.model_validate(store.options)
+    address = urlsplit(store.url)
+    own: dict[str, Any] = {
+        "labels": labels(installation, store),
+        "store": {
+            "name": options.title or store.name,
+            "url": store.url,
+            "currency": options.currency,
+            "sampleProducts": options.sample_products,
+        },
+        "secrets": {"existingSecret": SECRET},
+        "ingress": {"host": address.hostname or ""},
+    }
+    if address.scheme == "https":
+        own["ingress"]["tls"] = {"enabled": True}
+    return merge(merge(PLANS[store.plan].values, overlay), own)
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` laid over `below`, mappings merged, everything else replaced: as Helm lays values files."""
+    merged = dict(below)
+    for key, value in above.items():
+        known = merged.get(key)
+        merged[key] = merge(known, value) if isinstance(known, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+@cache
+def chart_digest(chart: Path) -> str:
+    """A fingerprint of a chart's files, so that a changed chart makes a release out of date."""
+    whole = hashlib.sha256()
+    for file in sorted(path for path in chart.rglob("*") if path.is_file()):
+        whole.update(str(file.relative_to(chart)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return whole.hexdigest()
+
+
+@cache
+def _chart_version(chart: Path) -> str:
+    return str(yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"])
