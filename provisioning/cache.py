@@ -120,14 +120,15 @@ class Cache:
         if stream is not None:
             self._set(stream, obj)
 
-    def put_all(self, kind: str, namespace: str, objects: Iterable[Obj]) -> None:
-        """Take in a fresh list of one kind in one namespace; what is not in it is gone."""
-        stream, kept = self._streams[kind], set()
+    def put_all(self, kind: str, namespace: str, objects: Iterable[Obj], kept: Callable[[Obj], bool]) -> None:
+        """Take in a fresh list of one kind in one namespace; what is not in it is gone, but for those to be `kept`."""
+        stream, listed = self._streams[kind], set()
         for obj in objects:
-            kept.add((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+            listed.add((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
             self._set(stream, obj)
-        for key in [key for key in stream.objects if key[0] == namespace and key not in kept]:
-            self._drop(stream, stream.objects[key])
+        for key, obj in list(stream.objects.items()):
+            if key[0] == namespace and key not in listed and not kept(obj):
+                self._drop(stream, obj)
 
     async def _follow(self, stream: _Stream) -> None:
         """List and watch one kind for ever."""

@@ -7,6 +7,7 @@ will not pass by itself, so the store fails at once; any other is what the store
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from provisioning.cluster import Obj
@@ -37,10 +38,16 @@ class Reason:
 
 @dataclass(frozen=True)
 class Finding:
-    """A cause that was found, and whether waiting is pointless."""
+    """A cause that was found, and whether waiting is pointless.
+
+    `pod` and `since`: the pod that shows it and when that pod was made; what an older attempt left is replaced, not
+    judged.
+    """
 
     reason: Reason
     lasting: bool
+    pod: str = ""
+    since: datetime | None = None
 
 
 # Words in a registry's answer that no further try will change.
@@ -54,8 +61,12 @@ _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError
 _CRASHES_UNTIL_HOPELESS = 3
 
 
-def diagnose(objects: Sequence[Obj]) -> Finding | None:
-    """The most telling cause among a store's objects; a lasting one before a passing one."""
+def diagnose(objects: Sequence[Obj], since: datetime) -> Finding | None:
+    """The most telling cause among a store's objects; a lasting one before a passing one.
+
+    Events from before `since` speak of an earlier attempt and do not count.
+    """
+    objects = [obj for obj in objects if obj["kind"] != "Event" or _last_seen(obj) >= since]
     findings = [finding for rule in RULES for finding in rule(objects)]
     return next((finding for finding in findings if finding.lasting), findings[0] if findings else None)
 
@@ -96,6 +107,15 @@ def condition(obj: Obj, kind: str) -> Obj | None:
     """The status condition called `kind`, if the object has it."""
     conditions: list[Obj] = (obj.get("status") or {}).get("conditions") or []
     return next((each for each in conditions if each.get("type") == kind), None)
+
+
+def time_of(text: str) -> datetime:
+    """A Kubernetes time ("2026-01-02T03:04:05Z", with or without a fraction)."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).astimezone(UTC)
+
+
+def _which(pod: Obj) -> dict[str, Any]:
+    return {"pod": pod["metadata"]["name"], "since": time_of(pod["metadata"]["creationTimestamp"])}
 
 
 def _images(objects: Sequence[Obj]) -> Iterator[Finding]:
@@ -143,6 +163,7 @@ def _crashes(objects: Sequence[Obj]) -> Iterator[Finding]:
                     ],
                 ),
                 lasting=crashes >= _CRASHES_UNTIL_HOPELESS and "running" not in container["state"],
+                **_which(pod),
             )
 
 
@@ -254,6 +275,12 @@ def _mounts(objects: Sequence[Obj]) -> Iterator[Finding]:
 
 RULES = (_images, _crashes, _configuration, _volumes, _unschedulable, _refused, _mounts)
 """In the order in which they tell most."""
+
+
+def _last_seen(event: Obj) -> datetime:
+    series = (event.get("series") or {}).get("lastObservedTime")
+    when = series or event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"]
+    return time_of(str(when))
 
 
 def _containers(pod: Obj) -> list[Obj]:

@@ -6,10 +6,9 @@ where somebody else did it or we were away.  The wording is the specification's.
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from provisioning.cluster import Obj
-from provisioning.failures import condition, of_kind, part_of, reference
+from provisioning.failures import condition, of_kind, part_of, reference, time_of
 from provisioning.models import Event, Level
 
 SECRET = "store-secrets"  # noqa: S105 - the object's name
@@ -45,11 +44,6 @@ def told_by_log(store_id: str, pod: Obj, log: str) -> list[Event]:
                 message += f" from the {match[4]} snapshot"
             events.append(_event(store_id, pod, kind, message, match[1]))
     return events
-
-
-def time_of(text: str) -> datetime:
-    """A Kubernetes time ("2026-01-02T03:04:05Z", with or without a fraction)."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).astimezone(UTC)
 
 
 def _event(store_id: str, obj: Obj, kind: str, message: str, at: str, level: Level = Level.SUCCESS) -> Event:

@@ -4,6 +4,7 @@ Pure.  They are not in the chart because they hold what a tenant must not decide
 stores its values and manifest in the cluster, secrets would lie there in clear).
 """
 
+from base64 import b64encode
 from collections.abc import Mapping
 
 from provisioning import names
@@ -49,7 +50,7 @@ def surroundings(store: Store, installation: str, secrets: Mapping[str, str]) ->
         return obj("networking.k8s.io/v1", "NetworkPolicy", name, spec=spec)
 
     return [
-        obj("v1", "Secret", SECRET, type="Opaque", stringData=dict(secrets)),
+        obj("v1", "Secret", SECRET, type="Opaque", data={key: _base64(value) for key, value in secrets.items()}),
         obj(
             "v1",
             "ResourceQuota",
@@ -118,3 +119,7 @@ def surroundings(store: Store, installation: str, secrets: Mapping[str, str]) ->
             egress=[{"to": [{"podSelector": _PEERS}], "ports": [{"protocol": "TCP", "port": 9000}]}],
         ),
     ]
+
+
+def _base64(value: str) -> str:
+    return b64encode(value.encode()).decode()

@@ -1,0 +1,153 @@
+"""The heart: what to do next for a store, from what is wanted and what is there.
+
+A pure function of (desired, observed, now): no I/O, no memory.  Whatever happened before, however often it is asked, it
+names the one next step, so that each step may be cut off anywhere and done again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from provisioning.failures import Finding, Reason, timed_out
+from provisioning.states import State
+
+
+class Presence(StrEnum):
+    """What is known of a namespace."""
+
+    ABSENT = "absent"
+    THERE = "there"
+    TERMINATING = "terminating"
+
+
+class Release(StrEnum):
+    """What is known of a Helm release, read from its Secrets."""
+
+    ABSENT = "absent"
+    LOCKED = "locked"  # pending-*: a helm works on it, or died over it
+    FAILED = "failed"
+    OUT_OF_SYNC = "out of sync"  # deployed, but from another chart or other values than are wanted
+    IN_SYNC = "in sync"
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the database wants of a store."""
+
+    state: State
+    since: datetime  # when it came into that state
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is there of a store."""
+
+    trouble: str = ""  # why what follows must not be acted on; "" when it may be
+    namespace: Presence = Presence.ABSENT
+    missing: frozenset[str] = frozenset()  # of what the engine applies: "Secret store-secrets"
+    release: Release = Release.ABSENT
+    locked_since: datetime | None = None
+    waiting_for: str = ""  # the first part that is not ready; "" when all are
+    finding: Finding | None = None  # why
+    blocked: Finding | None = None  # what the last step failed of, if it did
+    held_by: tuple[str, ...] = ()  # what keeps a terminating namespace
+
+
+class Do(StrEnum):
+    """Every step there is."""
+
+    WAIT = "wait"
+    CREATE_NAMESPACE = "create namespace"
+    APPLY = "apply secrets, quota and policies"
+    UNLOCK = "unlock release"
+    INSTALL = "install or upgrade release"
+    REPLACE_POD = "replace a pod that an earlier attempt left broken"
+    PROBE = "ask the shop through the ingress, mark ready if it answers"
+    MARK_FAILED = "mark failed"
+    UNINSTALL = "uninstall release"
+    DELETE_NAMESPACE = "delete namespace"
+    REMOVE = "delete volumes that remain, verify absence, remove the row"
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next step.  `waiting_for`: what a WAIT waits for; `pod`: which REPLACE_POD; `reason`: why MARK_FAILED."""
+
+    do: Do
+    waiting_for: str = ""
+    pod: str = ""
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long things may take."""
+
+    provisioning: timedelta = timedelta(minutes=10)
+    helm: timedelta = timedelta(seconds=60)  # of one helm command; a lock that is older has no owner any more
+
+
+def decide(desired: Desired, observed: Observed, now: datetime, limits: Limits) -> Step:
+    """The one next step for a store."""
+    if desired.state in (State.REQUESTED, State.FAILED):
+        return Step(Do.WAIT)  # for a free place; for a person
+    if desired.state is State.PROVISIONING and now - desired.since >= limits.provisioning:
+        waiting_for = observed.trouble or observed.waiting_for or "the shop to answer through the ingress"
+        minutes = limits.provisioning.total_seconds() / 60
+        return Step(Do.MARK_FAILED, reason=timed_out(minutes, waiting_for, observed.finding or observed.blocked))
+    if observed.trouble:
+        return Step(Do.WAIT, waiting_for=observed.trouble)
+    if desired.state is State.DELETING:
+        return _towards_absence(observed, now, limits)
+    return _towards_presence(desired, observed, now, limits)
+
+
+def _towards_presence(desired: Desired, observed: Observed, now: datetime, limits: Limits) -> Step:
+    ready = desired.state is State.READY
+    if not ready and observed.blocked is not None and observed.blocked.lasting:
+        return Step(Do.MARK_FAILED, reason=observed.blocked.reason)
+    if observed.namespace is Presence.TERMINATING:
+        return Step(Do.WAIT, waiting_for="the old namespace to go")
+    if observed.namespace is Presence.ABSENT:
+        return Step(Do.CREATE_NAMESPACE)
+    if observed.missing:
+        return Step(Do.APPLY)
+    if observed.release is Release.LOCKED:
+        return _unlock_or_wait(observed, now, limits)
+    if observed.release in (Release.ABSENT, Release.FAILED):
+        return Step(Do.INSTALL)
+    if ready:
+        return Step(Do.WAIT)
+    if observed.release is Release.OUT_OF_SYNC:
+        return Step(Do.INSTALL)
+    if observed.finding is not None and observed.finding.lasting:
+        return _give_up_or_try_anew(desired, observed.finding)
+    if observed.waiting_for:
+        return Step(Do.WAIT, waiting_for=observed.waiting_for)
+    return Step(Do.PROBE, waiting_for="the shop to answer through the ingress")
+
+
+def _give_up_or_try_anew(desired: Desired, finding: Finding) -> Step:
+    """A pod from before this attempt may only sit in its back-off, with the cause long mended."""
+    begun = desired.since.replace(microsecond=0)  # the cluster's times are whole seconds
+    if finding.pod and finding.since is not None and finding.since < begun:
+        return Step(Do.REPLACE_POD, pod=finding.pod, waiting_for=f"a new {finding.pod}")
+    return Step(Do.MARK_FAILED, reason=finding.reason)
+
+
+def _towards_absence(observed: Observed, now: datetime, limits: Limits) -> Step:
+    """In the specified order: uninstall, namespace, claims and volumes, row."""
+    if observed.namespace is Presence.THERE:
+        if observed.release is Release.LOCKED:
+            return _unlock_or_wait(observed, now, limits)
+        return Step(Do.DELETE_NAMESPACE if observed.release is Release.ABSENT else Do.UNINSTALL)
+    if observed.namespace is Presence.TERMINATING:
+        return Step(Do.WAIT, waiting_for="; ".join(observed.held_by) or "the namespace to go")
+    return Step(Do.REMOVE)
+
+
+def _unlock_or_wait(observed: Observed, now: datetime, limits: Limits) -> Step:
+    """A lock is broken only when no helm can be at work under it any more."""
+    if observed.locked_since is not None and now - observed.locked_since < limits.helm:
+        return Step(Do.WAIT, waiting_for="another Helm operation to end")
+    return Step(Do.UNLOCK)
