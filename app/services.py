@@ -1,0 +1,45 @@
+"""What the process is made of, handed to pages, routers and jobs as one argument."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from app.settings import Settings
+from app.status import ClusterStatus
+from provisioning.changes import Changes
+from provisioning.database import Database
+
+if TYPE_CHECKING:
+    from app.sessions import Sessions
+    from app.stores import Stores
+    from app.tokens import Tokens
+    from app.users import Users
+    from provisioning.engine import Engine
+    from provisioning.sandbox import Sandbox
+    from provisioning.secrets import Sealer
+
+
+@dataclass
+class Services:
+    """The parts, wired by `main.build`.  The engine and the sandbox come a moment after the first page is served."""
+
+    settings: Settings
+    database: Database
+    changes: Changes
+    sealer: "Sealer"
+    users: "Users"
+    sessions: "Sessions"
+    tokens: "Tokens"
+    stores: "Stores"
+    engine: "Engine | None" = None
+    sandbox: "Sandbox | None" = None
+    cluster: ClusterStatus = field(default_factory=ClusterStatus)
+
+    def status(self) -> ClusterStatus:
+        """How it stands with the cluster and the engine, at any time: also before the engine is there."""
+        return ClusterStatus.of(self.engine.status()) if self.engine else self.cluster
+
+
+def services_of(app: Any) -> Services:
+    """The services of a FastAPI application that `main.build` or `api.build` made."""
+    services: Services = app.state.services
+    return services

@@ -1,0 +1,173 @@
+"""Every setting, its default and its meaning: environment variables that begin with STOREFLEET_.
+
+The README's table is tested against this class.  A value that cannot be used is refused at the start, in a sentence
+that says what to change.
+"""
+
+import re
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+PREFIX = "STOREFLEET_"
+SMALLEST_PASSWORD = 8
+
+
+class SettingsError(Exception):
+    """One or more settings cannot be used; the message has one sentence for each."""
+
+
+class Settings(BaseSettings):
+    """Read once, at the start of the process."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    database_url: str = Field(
+        default="",
+        description="`sqlite+aiosqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/NAME`. "
+        "Without it: the file `storefleet.db` in the data folder.",
+    )
+    data_dir: Path = Field(default=Path("data"), description="Folder for the database, the key and the sandbox.")
+    store_url: str = Field(
+        default="",
+        description="What a store's address looks like; `{name}` stands for the store. Default "
+        "`http://{name}.localhost` (with the sandbox's port there); `http://{name}.127.0.0.1.nip.io` and "
+        "`https://{name}.shops.example.com` work as well. The host goes into the Ingress; https asks for TLS.",
+    )
+    ingress_url: str = Field(
+        default="",
+        description="Where the engine asks whether a store answers, with the store's Host header, when DNS does not "
+        "lead there. Without it: the store's own address.",
+    )
+    url: str = Field(
+        default="", description="The dashboard's own address, as people type it. https makes cookies Secure."
+    )
+    key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Seals stores' secrets in the database: a Fernet key, or several separated by commas, the newest "
+        "first. Without it: the file `key` in the data folder, made at the first start.",
+    )
+    store_values: Path | None = Field(
+        default=None, description="A Helm values file that is laid over the chart's for every store."
+    )
+    admin_email: str = Field(
+        default="", description="Makes the first administrator at the start, together with the password."
+    )
+    admin_password: SecretStr = Field(default=SecretStr(""), description="The first administrator's password.")
+    at_once: int = Field(default=5, ge=1, le=100, description="Stores being provisioned at the same time.")
+    in_flight: int = Field(
+        default=20, ge=1, le=10_000, description="Stores requested or being provisioned, before more are refused."
+    )
+    provisioning_minutes: float = Field(
+        default=10, gt=0, le=1440, description="Minutes until a store that does not come up is FAILED."
+    )
+    sandbox_speed: float = Field(
+        default=1.0, gt=0, le=1000, description="How much faster than life the sandbox pretends to be."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="`debug`, `info`, `warning` or `error`."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        try:
+            driver = make_url(url).drivername if url else "sqlite+aiosqlite"
+        except ArgumentError as error:
+            raise ValueError("is not a database URL such as sqlite+aiosqlite:///data/storefleet.db") from error
+        if driver not in ("sqlite+aiosqlite", "postgresql+psycopg"):
+            raise ValueError(f"begins with {driver}; use sqlite+aiosqlite:// or postgresql+psycopg://")
+        if driver == "sqlite+aiosqlite" and url and make_url(url).database in (None, "", ":memory:"):
+            raise ValueError("names no file; a database in memory would forget the stores at every restart")
+        return url
+
+    @field_validator("store_url")
+    @classmethod
+    def _store_address(cls, url: str) -> str:
+        if not url:
+            return url
+        if url.count("{name}") != 1 or re.search(r"[{}]", url.replace("{name}", "")):
+            raise ValueError("needs {name} once, where the store's name goes: http://{name}.localhost")
+        address = _http_address(url.replace("{name}", "shop"))
+        if not (address.hostname or "").startswith("shop.") or address.hostname == "shop.":
+            raise ValueError("has to begin its host with {name}. (a host of its own for each store)")
+        return url.rstrip("/")
+
+    @field_validator("ingress_url", "url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        if url:
+            _http_address(url)
+        return url.rstrip("/")
+
+    @field_validator("key")
+    @classmethod
+    def _keys(cls, key: SecretStr) -> SecretStr:
+        if any(not re.fullmatch(r"[A-Za-z0-9_-]{43}=", each) for each in split_keys(key)):
+            raise ValueError(
+                "is not a Fernet key (44 characters, URL-safe base64); make one with "
+                "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+            )
+        return key
+
+    @field_validator("store_values")
+    @classmethod
+    def _values_file(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"names a file that is not there: {path}")
+        return path
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, level: object) -> object:
+        return level.lower() if isinstance(level, str) else level
+
+    @property
+    def database_address(self) -> str:
+        """The database's URL, the default worked out."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'storefleet.db'}"
+
+    @property
+    def secure(self) -> bool:
+        """Do browsers reach us over TLS?"""
+        return self.url.startswith("https://")
+
+
+def load() -> Settings:
+    """The settings of this process.  Raises SettingsError."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(each) for each in error.errors())) from None
+    if bool(settings.admin_email) != bool(settings.admin_password.get_secret_value()):
+        raise SettingsError(f"{PREFIX}ADMIN_EMAIL and {PREFIX}ADMIN_PASSWORD belong together: set both or neither.")
+    return settings
+
+
+def split_keys(key: SecretStr) -> list[str]:
+    """The keys in STOREFLEET_KEY, the newest first."""
+    return [each.strip() for each in key.get_secret_value().split(",") if each.strip()]
+
+
+def _http_address(url: str):
+    try:
+        address = urlsplit(url)
+        usable = address.scheme in ("http", "https") and address.hostname and (address.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or address.path.strip("/") or address.query or address.fragment or address.username:
+        raise ValueError("has to be http:// or https://, a host and perhaps a port, and nothing behind it")
+    return address
+
+
+def _sentence(error) -> str:
+    name = PREFIX + str(error["loc"][0]).upper()
+    message = str(error["msg"])
+    if error["type"] == "value_error":
+        return f"{name} {message.removeprefix('Value error, ')}."
+    return f"{name}: {message[0].lower()}{message[1:]}."

@@ -1,0 +1,122 @@
+"""Signing in and out by plain HTTP forms, and who a request comes from.
+
+The cookie holds a proof that only its hash is kept of; it is new at every sign-in, so that one planted before is worth
+nothing.  The pages are rendered elsewhere; here is what they do.
+"""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.requests import HTTPConnection
+
+from app.actor import Actor
+from app.models import User
+from app.pages.sign_in import render_setup, render_sign_in
+from app.problems import Problem
+from app.services import Services, services_of
+from app.sessions import LASTS
+
+COOKIE = "storefleet"
+_WRONG = "The e-mail address or the password is wrong."
+
+
+def cookie_name(secure: bool) -> str:
+    """Under TLS the browser itself guards the name: no other host and no plain connection can set it."""
+    return f"__Host-{COOKIE}" if secure else COOKIE
+
+
+async def actor_of(request: HTTPConnection) -> Actor | None:
+    """Who asks: by the bearer token, or else by the session's cookie.  A wrong token is nobody, whatever the cookie."""
+    services = services_of(request.app)
+    header = request.headers.get("authorization")
+    if header is not None:
+        scheme, _, proof = header.partition(" ")
+        return await services.tokens.actor(proof.strip()) if scheme.lower() == "bearer" else None
+    proof = request.cookies.get(cookie_name(services.settings.secure))
+    return await services.sessions.actor(proof) if proof else None
+
+
+def sign_in_address(request: Request) -> str:
+    """Where to send somebody who has to sign in first, so that they come back here afterwards."""
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return "/sign-in" if here == "/" else f"/sign-in?next={quote(here, safe='')}"
+
+
+def own_path(target: str) -> str:
+    """`target` if it is a path of ours, else the front page: nobody is sent elsewhere by a link to us."""
+    ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
+    return target if ours else "/"
+
+
+def router(services: Services) -> APIRouter:
+    """`/sign-in`, `/sign-out` and `/setup`."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/sign-in")
+    async def show(request: Request, next: str = "/") -> Response:
+        if await actor_of(request):
+            return RedirectResponse(own_path(next), 303)
+        return _page(render_sign_in(None, "", own_path(next)))
+
+    @routes.post("/sign-in")
+    async def sign_in(
+        request: Request,
+        email: Annotated[str, Form()] = "",
+        password: Annotated[str, Form()] = "",
+        next: Annotated[str, Form()] = "/",
+    ) -> Response:
+        user = await services.users.authenticate(email, password)
+        if user is None:
+            return _page(render_sign_in(_WRONG, email[:254], own_path(next)), 401)
+        return await _signed_in(services, request, user, own_path(next))
+
+    @routes.post("/sign-out")
+    async def sign_out(request: Request) -> Response:
+        name = cookie_name(services.settings.secure)
+        if proof := request.cookies.get(name):
+            await services.sessions.close(proof)
+        answer = RedirectResponse("/sign-in", 303, {"Clear-Site-Data": '"cache", "storage"'})
+        answer.delete_cookie(name, **_flags(services))
+        return answer
+
+    @routes.get("/setup")
+    async def show_setup(token: str = "") -> Response:
+        if not await services.users.setup_is_open(token):
+            return RedirectResponse("/sign-in", 303)
+        return _page(render_setup(token, None))
+
+    @routes.post("/setup")
+    async def set_up(
+        request: Request,
+        token: Annotated[str, Form()] = "",
+        email: Annotated[str, Form()] = "",
+        password: Annotated[str, Form()] = "",
+    ) -> Response:
+        try:
+            user = await services.users.set_up(token, email, password)
+        except Problem as problem:
+            return _page(render_setup(token, problem.detail), problem.status)
+        return await _signed_in(services, request, user, "/")
+
+    return routes
+
+
+async def _signed_in(services: Services, request: Request, user: User, target: str) -> Response:
+    name = cookie_name(services.settings.secure)
+    if before := request.cookies.get(name):
+        await services.sessions.close(before)
+    address = request.client.host if request.client else ""
+    proof = await services.sessions.open(user, address=address, agent=request.headers.get("user-agent", ""))
+    answer = RedirectResponse(target, 303)
+    answer.set_cookie(name, proof, max_age=int(LASTS.total_seconds()), **_flags(services))
+    return answer
+
+
+def _flags(services: Services) -> dict[str, Any]:
+    return {"path": "/", "httponly": True, "samesite": "lax", "secure": services.settings.secure}
+
+
+def _page(html: str, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(html, status, {"Cache-Control": "no-store"})

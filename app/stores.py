@@ -1,0 +1,371 @@
+"""What people may do with stores: the one service behind the API and the pages.
+
+Every method takes the actor and checks permission itself; a page or a route that forgets to do so gives nothing away.
+A store of somebody else's answers like one that does not exist.
+"""
+
+import asyncio
+import base64
+import binascii
+import builtins
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import and_, func, or_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app import waiting
+from app.actor import Actor
+from app.models import User
+from app.problems import Problem, not_found
+from app.settings import Settings
+from provisioning import names, wishes
+from provisioning.changes import Change, Changes
+from provisioning.database import Database, Moved, add_events
+from provisioning.models import Event, Level, Store, StoreSecret, now
+from provisioning.secrets import SealBroken, Sealer, generate
+from provisioning.states import IN_FLIGHT, IllegalTransition, State
+from provisioning.templates import PLANS, TEMPLATES, Options
+
+log = logging.getLogger(__name__)
+
+DELETION_TAKES = 10  # seconds to tell who waits for a name to become free
+PLACE_FREES_IN = 15  # seconds to tell who waits for a place in the queue
+START_TAKES = 20  # seconds, at most, until it is settled where stores are served
+TRIES = 5  # to record a wish while the engine moves the same store
+DEFAULT_STORE_URL = "http://{name}.localhost"
+
+
+class ReasonView(BaseModel):
+    """Why a store failed, or what it waits for."""
+
+    code: str
+    message: str
+    evidence: list[str] = []
+    who: str = ""
+    hint: str = ""
+
+
+class StoreView(BaseModel):
+    """A store as its owner sees it."""
+
+    id: str
+    name: str
+    owner: str  # e-mail address
+    state: State
+    reason: ReasonView | None
+    url: str
+    template: str
+    version: str
+    revision: int
+    created_at: datetime
+    ready_at: datetime | None
+    plan: str
+    health: str | None
+    queue_position: int | None  # 1 is next; while REQUESTED
+    eta_seconds: int | None  # until READY, by what recent stores took; while it is on its way
+
+
+class StorePage(BaseModel):
+    """Some stores, newest first, and where the next ones begin."""
+
+    items: list[StoreView]
+    next: str | None
+
+
+class EventView(BaseModel):
+    """A line of a store's timeline.  `message` and `evidence` are untrusted text."""
+
+    id: int
+    at: datetime
+    kind: str
+    message: str
+    level: Level
+    object: str | None
+    evidence: str | None
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How to sign in to a shop's own admin."""
+
+    email: str
+    password: str
+    admin_url: str
+
+
+class Stores:
+    """The service."""
+
+    def __init__(self, database: Database, changes: Changes, settings: Settings, sealer: Sealer) -> None:
+        self._database, self._changes, self._settings, self._sealer = database, changes, settings, sealer
+        self.poke: Callable[[str], None] = lambda name: None  # the engine's, once there is one
+        self._store_url = settings.store_url
+        self._addressed, self._creating = asyncio.Event(), asyncio.Lock()
+        if self._store_url:
+            self._addressed.set()
+
+    def use_address(self, store_url: str) -> None:
+        """Settle what a store's address looks like (`{name}` in it), where no setting says so."""
+        self._store_url = self._store_url or store_url
+        self._addressed.set()
+
+    def address(self, name: str) -> str:
+        """The address that a store called `name` has or would have."""
+        return (self._store_url or DEFAULT_STORE_URL).replace("{name}", name)
+
+    async def create(
+        self,
+        actor: Actor,
+        name: str,
+        template: str = "medusa",
+        plan: str = "small",
+        options: Mapping[str, Any] | None = None,
+    ) -> StoreView:
+        """Ask for a new store.  Problems: 409 the name is taken or being deleted, 422 bad input, 429 too many at once."""
+        if complaint := names.problem(name):
+            raise _bad_input("name", complaint)
+        if template not in TEMPLATES:
+            raise _bad_input("template", f"There is no such template. Choose one of: {', '.join(TEMPLATES)}.")
+        if plan not in PLANS:
+            raise _bad_input("plan", f"There is no such plan. Choose one of: {', '.join(PLANS)}.")
+        chosen = _checked_options(options or {})
+        async with asyncio.timeout(START_TAKES):
+            await self._addressed.wait()
+        # One at a time, so that the count of stores in flight and the new row belong together.
+        async with self._creating, self._database.session() as session:
+            try:
+                store = await wishes.request(
+                    session,
+                    name=name,
+                    owner_id=actor.user_id,
+                    template=template,
+                    plan=plan,
+                    options=chosen,
+                    url=self.address(name),
+                    version=TEMPLATES[template].version,
+                    sealed=self._sealer.seal(generate(actor.email)),
+                    limit_in_flight=self._settings.in_flight,
+                )
+            except wishes.NameTaken as error:
+                raise (_being_deleted(name) if error.deleting else _taken(name)) from error
+            except wishes.TooManyInFlight as error:
+                raise Problem(
+                    429,
+                    f"{self._settings.in_flight} stores are being set up already. Try again in a moment.",
+                    retry_after=PLACE_FREES_IN,
+                ) from error
+            await session.commit()
+            log.info("%s asked for store %s", actor.email, name, extra={"store": store.id})
+            self._tell(store)
+            return (await self._views(session, [store]))[0]
+
+    async def get(self, actor: Actor, name: str) -> StoreView:
+        """Problem 404 for what is not there and for what is somebody else's."""
+        async with self._database.session() as session:
+            return (await self._views(session, [await self._find(session, actor, name)]))[0]
+
+    async def list(
+        self,
+        actor: Actor,
+        *,
+        state: State | None = None,
+        owner: str | None = None,
+        q: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> StorePage:
+        """Newest first.  `owner` is an e-mail address, `q` a part of the name; `cursor` a page's `next`."""
+        query = select(Store).where(*_visible(actor))
+        if state is not None:
+            query = query.where(col(Store.state) == state)
+        if owner is not None:
+            query = query.join(User, col(User.id) == col(Store.owner_id)).where(col(User.email) == owner.lower())
+        if q:
+            query = query.where(col(Store.name).contains(q.strip().lower(), autoescape=True))
+        if cursor is not None:
+            at, last = _open_cursor(cursor)
+            # Spelled out: SQLite and PostgreSQL agree on this, and a row that comes or goes shifts no page.
+            query = query.where(
+                or_(
+                    col(Store.created_at) < at,
+                    and_(col(Store.created_at) == at, col(Store.id) < last),
+                )
+            )
+        query = query.order_by(col(Store.created_at).desc(), col(Store.id).desc()).limit(limit + 1)
+        async with self._database.session() as session:
+            found = list(await session.exec(query))
+            items = found[:limit]
+            views = await self._views(session, items)
+        return StorePage(items=views, next=_cursor(items[-1]) if len(found) > limit else None)
+
+    async def delete(self, actor: Actor, name: str) -> StoreView:
+        """Ask for the deletion of a store and of all that it keeps; asking again is fine."""
+        return await self._wish(actor, name, wishes.request_deletion, already=State.DELETING)
+
+    async def retry(self, actor: Actor, name: str) -> StoreView:
+        """Let a FAILED store have another try.  Problem 409 in any other state."""
+        return await self._wish(actor, name, wishes.request_retry)
+
+    async def events(self, actor: Actor, name: str, after: int = 0) -> builtins.list[EventView]:
+        """The timeline, in the order in which things happened; `after`: only those with a greater id."""
+        async with self._database.session() as session:
+            store = await self._find(session, actor, name)
+            query = (
+                select(Event)
+                .where(col(Event.store_id) == store.id, col(Event.id) > after)
+                .order_by(col(Event.at), col(Event.id))
+            )
+            return [EventView.model_validate(event, from_attributes=True) for event in await session.exec(query)]
+
+    async def credentials(self, actor: Actor, name: str) -> Credentials:
+        """How to sign in to the shop's admin; the timeline says that somebody looked."""
+        async with self._database.session() as session:
+            store = await self._find(session, actor, name)
+            sealed = await session.get(StoreSecret, store.id)
+            if sealed is None:
+                raise Problem(404, "This store has no sign-in details yet.")
+            try:
+                opened = self._sealer.unseal(sealed.sealed)
+            except SealBroken as error:
+                log.error("store %s: %s", store.name, error, extra={"store": store.id})
+                raise Problem(500, "The sign-in details were sealed with another key than the platform has.") from error
+            at = now()
+            seen = Event(
+                store_id=store.id,
+                key=f"credentials.revealed:{at.isoformat()}",
+                at=at,
+                kind="credentials.revealed",
+                message=f"Admin sign-in details shown to {actor.email}",
+                level=Level.INFO,
+            )
+            added = await add_events(session, [seen])
+            await session.commit()
+            self._tell(store, event_id=added[0])
+        return Credentials(opened["admin-email"], opened["admin-password"], f"{store.url}/app")
+
+    async def name_problem(self, actor: Actor, name: str) -> str | None:
+        """Why a new store cannot have this name, as a sentence; None when it can."""
+        if complaint := names.problem(name):
+            return complaint
+        async with self._database.session() as session:
+            state = (await session.exec(select(Store.state).where(col(Store.name) == name))).first()
+        if state is State.DELETING:
+            return _being_deleted(name).detail
+        return _taken(name).detail if state else None
+
+    async def counts(self, actor: Actor) -> dict[str, int]:
+        """How many of the actor's stores (an administrator: of all) stand in each state."""
+        query = select(Store.state, func.count()).where(*_visible(actor)).group_by(col(Store.state))
+        async with self._database.session() as session:
+            found = dict((await session.exec(query)).all())
+        return {state.value: found.get(state, 0) for state in State}
+
+    async def _wish(
+        self, actor: Actor, name: str, wish: Callable[..., Awaitable[None]], already: State | None = None
+    ) -> StoreView:
+        """Record what somebody wishes for a store, unless it stands in state `already`."""
+        for _ in range(TRIES):
+            async with self._database.session() as session:
+                store = await self._find(session, actor, name)
+                if store.state is not already:
+                    try:
+                        await wish(self._database, session, store, actor.email)
+                    except Moved:  # the engine was quicker: look again
+                        continue
+                    except IllegalTransition as error:
+                        raise Problem(
+                            409, f"The store is {store.state}; only a FAILED store can be retried."
+                        ) from error
+                    await session.commit()
+                    self._tell(store)
+                return (await self._views(session, [store]))[0]
+        raise Problem(409, "The store is changing right now. Try again.", retry_after=1)
+
+    async def _find(self, session: AsyncSession, actor: Actor, name: str) -> Store:
+        if not names.PATTERN.fullmatch(name):
+            raise not_found()
+        store = (await session.exec(select(Store).where(col(Store.name) == name, *_visible(actor)))).first()
+        if store is None:
+            raise not_found()
+        return store
+
+    def _tell(self, store: Store, event_id: int | None = None) -> None:
+        self._changes.publish(Change(store.id, store.name, event_id))
+        if event_id is None:
+            self.poke(store.name)
+
+    async def _views(self, session: AsyncSession, stores: Sequence[Store]) -> builtins.list[StoreView]:
+        owners = await _emails(session, {store.owner_id for store in stores})
+        waits = await waiting.look(session, self._settings.at_once) if _any_in_flight(stores) else waiting.Waits(now())
+        return [
+            StoreView(
+                **store.model_dump(exclude={"owner_id", "options", "state_at"}),
+                owner=owners.get(store.owner_id, ""),
+                health="ok" if store.state is State.READY else None,
+                queue_position=waits.position(store),
+                eta_seconds=waits.seconds(store),
+            )
+            for store in stores
+        ]
+
+
+def _visible(actor: Actor) -> builtins.list[Any]:
+    """The condition that leaves what the actor may see."""
+    return [] if actor.admin else [col(Store.owner_id) == actor.user_id]
+
+
+def _any_in_flight(stores: Sequence[Store]) -> bool:
+    return any(store.state in IN_FLIGHT for store in stores)
+
+
+async def _emails(session: AsyncSession, ids: set[str]) -> dict[str, str]:
+    if not ids:
+        return {}
+    return dict((await session.exec(select(User.id, User.email).where(col(User.id).in_(ids)))).all())
+
+
+def _checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return Options.model_validate(options).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(["options", *(str(each)[:40] for each in first["loc"])])
+        raise _bad_input(place, f"{first['msg']}.") from None
+
+
+def _bad_input(field: str, sentence: str) -> Problem:
+    return Problem(422, sentence, extra={"errors": [{"field": field, "detail": sentence}]})
+
+
+def _taken(name: str) -> Problem:
+    return Problem(409, f"The name “{name}” is taken. Choose another name.")
+
+
+def _being_deleted(name: str) -> Problem:
+    return Problem(
+        409,
+        f"A store called “{name}” is still being deleted. Try again in a moment.",
+        retry_after=DELETION_TAKES,
+    )
+
+
+def _cursor(store: Store) -> str:
+    return base64.urlsafe_b64encode(f"{store.created_at.isoformat()} {store.id}".encode()).decode()
+
+
+def _open_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, last = base64.urlsafe_b64decode(cursor.encode()).decode("ascii").split(" ")
+        time = datetime.fromisoformat(at)
+        if time.tzinfo is None or not re.fullmatch("[0-9a-f]{32}", last):
+            raise ValueError(at)
+        return time.astimezone(UTC), last
+    except (ValueError, binascii.Error, OverflowError) as error:
+        raise _bad_input("cursor", "This is not a page's “next”. Begin again without a cursor.") from error

@@ -1,0 +1,109 @@
+"""People: their accounts, whether a password is theirs, and how the first administrator comes to be."""
+
+import re
+
+from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from app import passwords, proofs
+from app.actor import Actor
+from app.models import SetupLink, User
+from app.problems import Problem
+from provisioning.database import Database
+
+# What <input type="email"> accepts (HTML, 4.10.5.1.5): no quotes, no spaces, no markup.
+_EMAIL = re.compile(
+    r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+    r"(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*"
+)
+
+
+class Users:
+    """The service."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, actor: Actor, email: str, password: str, *, admin: bool = False) -> User:
+        """A new account.  Problems: 403 not an administrator, 409 there is one already, 422 bad input."""
+        if not actor.admin:
+            raise Problem(403, "Only an administrator can add people.")
+        async with self._database.session() as session:
+            user = await _add(session, email, password, admin)
+            await session.commit()
+        return user
+
+    async def authenticate(self, email: str, password: str) -> User | None:
+        """The user whose e-mail address and password these are; it takes as long whether there is one or not."""
+        async with self._database.session() as session:
+            found = (await session.exec(select(User).where(col(User.email) == email.strip().lower()))).first()
+        right = await passwords.verify(password, found.password_hash if found else None)
+        return found if found and right and not found.disabled else None
+
+    async def by_email(self, email: str) -> User | None:
+        async with self._database.session() as session:
+            return (await session.exec(select(User).where(col(User.email) == email.strip().lower()))).first()
+
+    async def any(self) -> bool:
+        """Is there anybody yet?"""
+        async with self._database.session() as session:
+            return await _anybody(session)
+
+    async def ensure_admin(self, email: str, password: str) -> bool:
+        """Make the first administrator where there is nobody of that address; did it?
+
+        An account that is there stays as it is: its password may have been changed since.
+        """
+        if await self.by_email(email):
+            return False
+        async with self._database.session() as session:
+            await _add(session, email, password, admin=True)
+            await session.exec(delete(SetupLink))
+            await session.commit()
+        return True
+
+    async def open_setup(self) -> str | None:
+        """A proof that lets its holder make the first administrator; None where there are users already."""
+        async with self._database.session() as session:
+            if await _anybody(session):
+                return None
+            proof = proofs.make()
+            session.add(SetupLink(token_hash=proofs.digest(proof)))
+            await session.commit()
+        return proof
+
+    async def setup_is_open(self, proof: str) -> bool:
+        async with self._database.session() as session:
+            known = await session.get(SetupLink, proofs.digest(proof))
+            return known is not None and not await _anybody(session)
+
+    async def set_up(self, proof: str, email: str, password: str) -> User:
+        """The first administrator, made by the holder of a setup link; every such link ends with it."""
+        async with self._database.session() as session:
+            # Deleting first takes the write lock: of two people at once, one finds the links gone.
+            links = set(await session.scalars(delete(SetupLink).returning(col(SetupLink.token_hash))))
+            if proofs.digest(proof) not in links or await _anybody(session):
+                raise Problem(403, "This setup link is not valid any more. Restart Storefleet to get a new one.")
+            user = await _add(session, email, password, admin=True)
+            await session.commit()
+        return user
+
+
+async def _anybody(session: AsyncSession) -> bool:
+    return (await session.exec(select(func.count()).select_from(User))).one() > 0
+
+
+async def _add(session: AsyncSession, email: str, password: str, admin: bool) -> User:
+    email = email.strip().lower()
+    if len(email) > 254 or not _EMAIL.fullmatch(email):
+        raise Problem(422, "That is not an e-mail address.")
+    passwords.check(password)
+    user = User(email=email, password_hash=await passwords.hashed(password), admin=admin)
+    session.add(user)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise Problem(409, "There is an account with this e-mail address already.") from error
+    return user
