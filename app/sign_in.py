@@ -77,7 +77,7 @@ def router(services: Services) -> APIRouter:
         name = cookie_name(services.settings.secure)
         if proof := request.cookies.get(name):
             await services.sessions.close(proof)
-        answer = RedirectResponse("/sign-in", 303, {"Clear-Site-Data": '"cache", "storage"'})
+        answer = RedirectResponse("/sign-in", 303, {"Clear-Site-Data": '"cache"'})
         answer.delete_cookie(name, **_flags(services))
         return answer
 

@@ -128,7 +128,7 @@ class Stores:
         plan: str = "small",
         options: Mapping[str, Any] | None = None,
     ) -> StoreView:
-        """Ask for a new store.  Problems: 409 the name is taken or being deleted, 422 bad input, 429 too many at once."""
+        """Ask for a new store.  Problems: 409 the name is not free, 422 bad input, 429 too many at once."""
         if complaint := names.problem(name):
             raise _bad_input("name", complaint)
         if template not in TEMPLATES:

@@ -110,7 +110,8 @@ class Event(SQLModel, table=True):
     """A line of a store's timeline.  `key` makes what the cluster reports many times one line."""
 
     __tablename__ = "event"
-    __table_args__ = (UniqueConstraint("store_id", "key"),)
+    # AUTOINCREMENT: an id is never given twice, so that a stream can go on behind the last id that it sent.
+    __table_args__ = (UniqueConstraint("store_id", "key"), {"sqlite_autoincrement": True})
     id: int | None = Field(default=None, primary_key=True)
     store_id: str = Field(sa_column=Column(ForeignKey("store.id", ondelete="CASCADE"), nullable=False, index=True))
     key: str
