@@ -16,7 +16,7 @@ _LINE = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z0-9_-]+):(?: +(?P<default>\S.*
 
 
 def rows(values: str) -> list[tuple[str, str, str]]:
-    """(dotted name, default as written, description) of each value; raises ValueError where a description is missing."""
+    """(dotted name, default as written, description) of each value; ValueError where there is no description."""
     found = []
     groups: list[tuple[int, str]] = []  # (indent, key) of the keys above the current line
     comment: list[str] = []
