@@ -8,14 +8,12 @@ its `transition` row, and its line in the timeline.
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -106,16 +104,8 @@ async def add_store(session: AsyncSession, store: Store, cause: str) -> None:
     session.add(store)
     await session.flush()
     session.add(Transition(store_id=store.id, at=store.created_at, before=None, after=store.state, cause=cause))
-    session.add(
-        Event(
-            store_id=store.id,
-            key="store.requested",
-            at=store.created_at,
-            kind="store.requested",
-            message="Store requested",
-            level=Level.SUCCESS,
-        )
-    )
+    requested = {"kind": "store.requested", "message": "Store requested", "level": Level.SUCCESS}
+    await add_events(session, [Event(store_id=store.id, key="store.requested", at=store.created_at, **requested)])
 
 
 async def add_events(session: AsyncSession, events: Iterable[Event]) -> list[int]:
@@ -123,7 +113,7 @@ async def add_events(session: AsyncSession, events: Iterable[Event]) -> list[int
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     added: list[int] = []
     for event in events:
-        values = event.model_dump(exclude={"id"})
+        values = event.model_dump(exclude={"id"}) | {"at": event.at.replace(microsecond=0)}
         insert = dialect.insert(Event).values(**values).on_conflict_do_nothing(index_elements=["store_id", "key"])
         row = (await session.execute(insert.returning(col(Event.id)))).first()
         if row is not None:
@@ -131,16 +121,8 @@ async def add_events(session: AsyncSession, events: Iterable[Event]) -> list[int
     return added
 
 
-def milestone(store_id: str, kind: str, message: str, at: datetime, **more: Any) -> Event:
-    """An event whose key is its kind: it happens once in a store's life."""
-    return Event(store_id=store_id, key=more.pop("key", kind), kind=kind, message=message, at=at, **more)
-
-
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-__all__ = ["Database", "IntegrityError", "Moved", "add_events", "add_store", "milestone"]

@@ -191,7 +191,7 @@ def _unschedulable(objects: Sequence[Obj]) -> Iterator[Finding]:
         scheduled = condition(pod, "PodScheduled")
         if scheduled and scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
             said = str(scheduled.get("message", ""))
-            short = re.search(r"Insufficient ([\w./-]+)", said)
+            short = re.search(r"Insufficient ([\w./-]*\w)", said)
             what = f"not enough {short[1]}" if short else "no node takes it"
             yield Finding(
                 Reason(

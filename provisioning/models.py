@@ -107,7 +107,9 @@ class Transition(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """A line of a store's timeline.  `key` makes what the cluster reports many times one line."""
+    """A line of a store's timeline, which is ordered by `at`, then `id`: whole seconds are as fine as Kubernetes tells,
+    so finer times of our own would stand in a false order.  `key` makes what the cluster reports many times one line.
+    """
 
     __tablename__ = "event"
     # AUTOINCREMENT: an id is never given twice, so that a stream can go on behind the last id that it sent.
@@ -115,7 +117,7 @@ class Event(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     store_id: str = Field(sa_column=Column(ForeignKey("store.id", ondelete="CASCADE"), nullable=False, index=True))
     key: str
-    at: datetime = Field(sa_type=UTCDateTime)  # by the clock of whoever saw it: the cluster's, for what is there
+    at: datetime = Field(sa_type=UTCDateTime)  # whole seconds, by the cluster's clock for what is there
     kind: str  # "namespace.created": stable, for programs
     message: str  # the specification's wording, for people
     level: Level = Field(default=Level.INFO, sa_column=Column(words(Level), nullable=False))
