@@ -1,0 +1,97 @@
+// What every page shares in the browser: the chosen theme, the server's clock, words and numbers in the person's own
+// language, short notices.  Loaded before anything is drawn, so that a page never flashes in the wrong theme.
+(() => {
+  const THEME = "storefleet.theme";
+  const root = document.documentElement;
+
+  function stored() {
+    try { return localStorage.getItem(THEME) || "system"; } catch { return "system"; }
+  }
+  function show(theme) {
+    if (theme === "system") root.removeAttribute("data-theme");
+    else root.dataset.theme = theme;
+  }
+  show(stored());
+  addEventListener("storage", (event) => event.key === THEME && show(stored()));
+  document.addEventListener("change", (event) => {
+    if (event.target.name !== "theme") return;
+    try { localStorage.setItem(THEME, event.target.value); } catch { /* it holds for this page, then */ }
+    show(event.target.value);
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    const chosen = document.querySelector(`input[name=theme][value="${stored()}"]`);
+    if (chosen) chosen.checked = true;
+  });
+
+  // The menu of the account opens where its button is; the platform closes it (light dismiss, Escape).
+  document.addEventListener("submit", (event) => {
+    const button = event.target.querySelector("[data-once]");
+    if (!button) return;
+    if (button.ariaBusy === "true") event.preventDefault();
+    button.ariaBusy = "true";
+  });
+  addEventListener("pageshow", () => document.querySelectorAll("[data-once]").forEach((button) => (button.ariaBusy = null)));
+
+  const locale = navigator.languages?.length ? [...navigator.languages] : undefined;
+  const served = Number(document.currentScript.dataset.now);
+  const ahead = served ? Date.now() - served : 0; // how far this computer's clock is before the server's, in ms
+
+  const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const split = (seconds) => {
+    const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || UNITS[3];
+    return [unit, Math.floor(Math.abs(seconds) / size)];
+  };
+
+  window.Storefleet = {
+    // The server's time, in ms: ages and durations do not depend on this computer's clock.
+    now: () => Date.now() - ahead,
+    // "3 days", "12 sec"
+    age(seconds) {
+      const [unit, count] = split(Math.max(0, seconds));
+      return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(count);
+    },
+    // "3 minutes ago"
+    ago(time) {
+      const seconds = (Storefleet.now() - Date.parse(time)) / 1000;
+      const [unit, count] = split(seconds);
+      return new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(seconds < 0 ? count : -count, unit);
+    },
+    // "5.1 s", "2 min 4 s"
+    duration(seconds) {
+      const number = (value, unit, digits = 0) =>
+        new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "narrow", minimumFractionDigits: digits, maximumFractionDigits: digits })
+          .format(value).replace(/([\d])([^\d.,\s])/, "$1\u202f$2");
+      if (seconds < 60) return number(seconds, "second", seconds < 10 ? 1 : 0);
+      const whole = Math.round(seconds);
+      return `${number(Math.floor(whole / 60), "minute")} ${number(whole % 60, "second")}`;
+    },
+    // "12:01:00": as logs have it, in the person's time zone
+    clock: (time) => new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
+    // "Tuesday 24 November 2026 at 12:01:00 CET"
+    moment: (time) => new Date(time).toLocaleString(locale, { dateStyle: "full", timeStyle: "long" }),
+    // "{n} stores" with n = 3, or ["1 store", "{n} stores"] by the language's rule
+    say(text, values = {}) {
+      const form = Array.isArray(text) ? text[new Intl.PluralRules(locale).select(values.n) === "one" ? 0 : 1] : text;
+      return form.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole));
+    },
+    toast(text, wrong = false) {
+      const region = document.getElementById("notices");
+      const note = Object.assign(document.createElement("div"), { className: wrong ? "toast wrong" : "toast", textContent: text });
+      region.replaceChildren(note);
+      setTimeout(() => note.remove(), wrong ? 9000 : 2600);
+    },
+    // How it stands with the cluster; the shell was served with the same markup.
+    cluster({ state, line, notice }) {
+      const status = document.querySelector(".cluster");
+      if (status) {
+        status.dataset.cluster = state;
+        status.querySelector("span").textContent = line;
+      }
+      const banner = document.getElementById("cluster-notice");
+      if (banner) {
+        banner.hidden = !notice;
+        banner.querySelector("span").textContent = notice || "";
+      }
+    },
+  };
+})();
