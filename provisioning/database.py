@@ -104,8 +104,15 @@ async def add_store(session: AsyncSession, store: Store, cause: str) -> None:
     session.add(store)
     await session.flush()
     session.add(Transition(store_id=store.id, at=store.created_at, before=None, after=store.state, cause=cause))
-    requested = {"kind": "store.requested", "message": "Store requested", "level": Level.SUCCESS}
-    await add_events(session, [Event(store_id=store.id, key="store.requested", at=store.created_at, **requested)])
+    requested = Event(
+        store_id=store.id,
+        key="store.requested",
+        at=store.created_at,
+        kind="store.requested",
+        message="Store requested",
+        level=Level.SUCCESS,
+    )
+    await add_events(session, [requested])
 
 
 async def add_events(session: AsyncSession, events: Iterable[Event]) -> list[int]:

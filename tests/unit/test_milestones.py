@@ -31,8 +31,8 @@ def test_the_specified_lines_in_the_order_of_the_clusters_times():
         ("12:01:00", "Namespace created", "namespace/store-shop"),
         ("12:01:01", "Secrets, quota and policies in place", "secret/store-secrets"),
         ("12:01:02", "PostgreSQL PVC created", "persistentvolumeclaim/data-postgres-0"),
-        ("12:01:03", "Ingress created", "ingress/medusa"),
         ("12:01:03", "Medusa deployment created", "deployment/medusa"),
+        ("12:01:03", "Ingress created", "ingress/medusa"),
         ("12:01:08", "PostgreSQL pod ready", "pod/postgres-0"),
         ("12:01:12", "Medusa pod ready", "pod/medusa-7d8b-x"),
     ]
