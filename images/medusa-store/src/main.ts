@@ -1,0 +1,88 @@
+/**
+ * The image's entrypoint; the one process of the container. Its words:
+ *
+ *   start    (default) everything: wait for the database, restore or migrate it, serve, seed, and be ready
+ *   migrate  bring the database to this image's schema, and end
+ *
+ * A shop's start is what its owner waits for, so nothing in it waits for anything that it does not need: importing
+ * Medusa (seconds of CPU) runs while PostgreSQL is still starting, and there is no second Node process.
+ */
+import { Database, ROOT } from "./database"
+import { Door } from "./door"
+import { readSettings, secretsOf } from "./environment"
+import { during, Failure, oneLine, reasonOf, say, without } from "./failure"
+import type { Settings } from "./environment"
+
+async function start(settings: Settings): Promise<void> {
+  const door = new Door()
+  const stopped = onSignal(async () => process.exit(143))
+  await during("configuration", () => door.listen(settings.port))
+
+  const [database, medusa] = await Promise.all([
+    settled(settings),
+    during("prepare", async () => {
+      const loader = await import("./medusa.js")
+      await loader.importModules(ROOT)
+      return loader
+    }),
+  ])
+  const shop = await during("prepare", async () => {
+    const server = await medusa.loadServer(ROOT)
+    if (!database.prepared) {
+      const { prepare } = await import("./prepare.js")
+      await prepare(server.container, settings)
+    }
+    return server
+  })
+  if (!database.prepared) await database.markPrepared()
+  await database.close()
+
+  stopped.cancel()
+  onSignal(async () => {
+    await door.close()
+    await shop.shutdown()
+    process.exit(0)
+  })
+  door.open(shop)
+  serving = true
+  say("shop prepared")
+}
+
+async function settled(settings: Settings): Promise<Database> {
+  const database = await Database.connect(settings.database)
+  await database.settle()
+  return database
+}
+
+async function migrate(settings: Settings): Promise<void> {
+  const database = await settled(settings)
+  await database.close()
+}
+
+/** As process 1 a signal without a handler is ignored, so there always is one. */
+function onSignal(handle: () => Promise<void>): { cancel: () => void } {
+  const signals = ["SIGTERM", "SIGINT"] as const
+  const listener = () => void handle().catch(fail)
+  for (const signal of signals) process.once(signal, listener)
+  return { cancel: () => signals.forEach((signal) => process.removeListener(signal, listener)) }
+}
+
+function fail(error: unknown): never {
+  const secrets = secretsOf(process.env)
+  const [stage, cause] = error instanceof Failure ? [error.stage, error.cause] : ["prepare", error]
+  if (cause instanceof Error && cause.stack) console.error(without(secrets, cause.stack))
+  say(`failed: ${stage}: ${oneLine(without(secrets, reasonOf(error)))}`)
+  process.exit(1)
+}
+
+// Once it serves, an error in some background work of Medusa's must not end everybody's shop (nor does Medusa's own
+// command end for it).
+let serving = false
+process.on("uncaughtException", (error) => (serving ? console.error(error) : fail(error)))
+
+const words: Record<string, (settings: Settings) => Promise<void>> = { start, migrate }
+const word = process.argv[2] ?? "start"
+const run = words[word] ?? (() => Promise.reject(new Failure("configuration", `unknown word, know ${Object.keys(words).join(", ")}`)))
+Promise.resolve()
+  .then(() => run(readSettings(process.env)))
+  .catch(fail)
