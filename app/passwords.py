@@ -10,16 +10,17 @@ from functools import cache
 from typing import Any
 
 from app.problems import Problem
+from app.settings import SMALLEST_PASSWORD
 
-SHORTEST, LONGEST = 8, 256
+LONGEST = 256
 
 _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="password")
 
 
 def check(password: str) -> None:
     """Raise a Problem unless `password` may be chosen."""
-    if len(password) < SHORTEST:
-        raise Problem(422, f"Choose a password of at least {SHORTEST} characters.")
+    if len(password) < SMALLEST_PASSWORD:
+        raise Problem(422, f"Choose a password of at least {SMALLEST_PASSWORD} characters.")
     if len(password) > LONGEST:
         raise Problem(422, f"Choose a password of at most {LONGEST} characters.")
 

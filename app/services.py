@@ -1,5 +1,6 @@
 """What the process is made of, handed to pages, routers and jobs as one argument."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,14 @@ class Services:
     stores: "Stores"
     engine: "Engine | None" = None
     sandbox: "Sandbox | None" = None
-    cluster: ClusterStatus = field(default_factory=ClusterStatus)
+    before_engine: ClusterStatus = field(default_factory=ClusterStatus)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when streams have to end
 
     def status(self) -> ClusterStatus:
         """How it stands with the cluster and the engine, at any time: also before the engine is there."""
-        return ClusterStatus.of(self.engine.status()) if self.engine else self.cluster
+        if self.engine is None:
+            return self.before_engine
+        return ClusterStatus.of(self.engine.status(), self.before_engine.sandbox)
 
 
 def services_of(app: Any) -> Services:

@@ -19,6 +19,7 @@ from app.services import Services, services_of
 from app.sessions import LASTS
 
 COOKIE = "storefleet"
+LARGEST_FORM = 16 * 1024  # bytes
 _WRONG = "The e-mail address or the password is wrong."
 
 
@@ -52,7 +53,7 @@ def own_path(target: str) -> str:
 
 def router(services: Services) -> APIRouter:
     """`/sign-in`, `/sign-out` and `/setup`."""
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter(include_in_schema=False, max_body_size=LARGEST_FORM)
 
     @routes.get("/sign-in")
     async def show(request: Request, next: str = "/") -> Response:
@@ -97,7 +98,7 @@ def router(services: Services) -> APIRouter:
         try:
             user = await services.users.set_up(token, email, password)
         except Problem as problem:
-            return _page(render_setup(token, problem.detail), problem.status)
+            return _page(render_setup(token, problem.detail, email[:254]), problem.status)
         return await _signed_in(services, request, user, "/")
 
     return routes

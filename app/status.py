@@ -1,7 +1,7 @@
 """How it stands with the cluster, as pages and `/readyz` show it."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from provisioning.engine import EngineStatus
@@ -11,15 +11,14 @@ if TYPE_CHECKING:
 class ClusterStatus:
     """What the engine says of itself and of its cluster; the defaults stand until there is an engine."""
 
-    cluster: Literal["connecting", "connected", "away"] = "connecting"
-    detail: str = "Connecting to the cluster."  # a sentence for people
+    cluster: str = "connecting"  # "connecting", "connected" or "away"
+    detail: str = ""  # what is the matter, as a sentence; "" when all is well
     version: str | None = None
     node_count: int | None = None
     sandbox: bool = False
     working: int = 0  # stores being provisioned or deleted right now
     queued: int = 0
-    leader: bool = False
 
     @classmethod
-    def of(cls, status: "EngineStatus") -> "ClusterStatus":
-        return cls(**{name: getattr(status, name) for name in cls.__dataclass_fields__})
+    def of(cls, status: "EngineStatus", sandbox: bool) -> "ClusterStatus":
+        return cls(**asdict(status), sandbox=sandbox)

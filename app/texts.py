@@ -42,10 +42,14 @@ CLUSTER = {
     "nodes": ["{n} node", "{n} nodes"],
 }
 
-MISSING = {
+MISSING: dict[str, Any] = {
     "page": ("404", "There is no such page", "The address may be mistyped, or what was here is gone."),
     "store": ("404", "There is no such store", "It may have been deleted, or it belongs to somebody else."),
-    "broken": ("500", "Something went wrong here", "It is not your fault, and it has been noted. If you ask for help, quote"),
+    "broken": (
+        "500",
+        "Something went wrong here",
+        "It is not your fault, and it has been noted. If you ask for help, quote",
+    ),
     "back": "Back to the stores",
 }
 
@@ -67,7 +71,14 @@ STORES: dict[str, Any] = {
     "search_key": "/",
     "filter": "Filter by state",
     "all": "All",
-    "columns": {"store": "Store", "state": "State", "happening": "", "owner": "Owner", "version": "Version", "age": "Age"},
+    "columns": {
+        "store": "Store",
+        "state": "State",
+        "happening": "",
+        "owner": "Owner",
+        "version": "Version",
+        "age": "Age",
+    },
     "happening": "What is happening",
     "more": "Show more",
     "shown": ["{n} store shown", "{n} stores shown"],
@@ -120,8 +131,8 @@ STORE: dict[str, Any] = {
     "states": STATES,
     "timeline": "Timeline",
     "progress": "Progress",
+    "levels": {"warning": "Warning", "error": "Error"},
     "evidence": "Evidence",
-    "repeated": "Details",
     "about": "About this store",
     "steps": {
         "requested": "Requested",
@@ -178,3 +189,8 @@ GONE = {
 }
 
 DOCUMENT_TITLES = {"stores": "Stores · Storefleet", "store": "{name} · Storefleet"}
+
+
+def count(forms: list[str], n: int) -> str:
+    """The form that fits `n`."""
+    return forms[0 if n == 1 else 1].replace("{n}", str(n))

@@ -43,6 +43,7 @@
   };
 
   window.Storefleet = {
+    STATE_ICONS: { REQUESTED: "queue", PROVISIONING: "spinner", READY: "check", FAILED: "alert", DELETING: "minus" },
     // The server's time, in ms: ages and durations do not depend on this computer's clock.
     now: () => Date.now() - ahead,
     // "3 days", "12 sec"
@@ -56,12 +57,13 @@
       const [unit, count] = split(seconds);
       return new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(seconds < 0 ? count : -count, unit);
     },
-    // "5.1 s", "2 min 4 s"
+    // "5 s", "2 min 4 s"
     duration(seconds) {
       const number = (value, unit, digits = 0) =>
         new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "narrow", minimumFractionDigits: digits, maximumFractionDigits: digits })
           .format(value).replace(/([\d])([^\d.,\s])/, "$1\u202f$2");
-      if (seconds < 60) return number(seconds, "second", seconds < 10 ? 1 : 0);
+      if (seconds < 1) return "<" + number(1, "second");
+      if (seconds < 60) return number(seconds, "second", seconds < 10 && seconds % 1 ? 1 : 0);
       const whole = Math.round(seconds);
       return `${number(Math.floor(whole / 60), "minute")} ${number(whole % 60, "second")}`;
     },

@@ -153,7 +153,7 @@ def finding_of(error: ClusterError | HelmError | Foreign) -> Finding:
     if isinstance(error, HelmError):
         reason = Reason(
             "helm_error",
-            f"Helm could not install the release: {str(error).splitlines()[0][:300]}" if str(error) else "Helm failed",
+            f"Helm failed: {' '.join(str(error).split())[:300]}",
             hint="The evidence is Helm's own message. Correct the store values it names, then retry.",
             evidence=said,
         )

@@ -59,6 +59,7 @@ _PULL_IS_HOPELESS = re.compile(
 _PULL_REASONS = frozenset({"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"})
 _CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _CRASHES_UNTIL_HOPELESS = 3
+_PULLS_UNTIL_HOPELESS = 3  # by the kubelet's back-off, over about 40 s
 
 
 def diagnose(objects: Sequence[Obj], since: datetime) -> Finding | None:
@@ -137,6 +138,12 @@ def _images(objects: Sequence[Obj]) -> Iterator[Finding]:
             ),
             lasting=backing_off and any(_PULL_IS_HOPELESS.search(line) for line in lines),
         )
+
+
+def _pulls(objects: Sequence[Obj], pod: Obj) -> int:
+    """How often the kubelet tried to pull an image of `pod`."""
+    tries = [event.get("count") or 1 for event in _events_of(objects, pod) if event.get("reason") == "Pulling"]
+    return max(tries, default=0)
 
 
 def _crashes(objects: Sequence[Obj]) -> Iterator[Finding]:
@@ -298,13 +305,13 @@ def _waiting(objects: Sequence[Obj]) -> Iterator[tuple[Obj, Obj]]:
 
 def _warnings(objects: Sequence[Obj], subject: Obj) -> list[str]:
     """What warning events say of `subject`, newest last, at most three."""
-    events = [
-        event
-        for event in of_kind(objects, "Event")
-        if event.get("type") == "Warning" and event["involvedObject"].get("uid") == subject["metadata"]["uid"]
-    ]
-    events.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
+    events = sorted((event for event in _events_of(objects, subject) if event.get("type") == "Warning"), key=_last_seen)
     return [_line(subject, str(event.get("reason")), str(event.get("message", ""))) for event in events[-3:]]
+
+
+def _events_of(objects: Sequence[Obj], subject: Obj) -> list[Obj]:
+    uid = subject["metadata"]["uid"]
+    return [event for event in of_kind(objects, "Event") if event["involvedObject"].get("uid") == uid]
 
 
 def _line(obj: Obj, word: str, said: str) -> str:

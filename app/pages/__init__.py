@@ -1,0 +1,22 @@
+"""The pages of the dashboard.  Each module draws one and asks the services for everything."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.pages.live import Live
+    from app.services import Services
+
+
+def register(services: "Services") -> "Live":
+    """Serve all pages and what they need; `stop` what is answered when the process ends."""
+    from nicegui import app as nicegui_app
+
+    from app.pages import store, stores
+    from app.pages.live import Live
+    from components import theme
+
+    live = Live(services)
+    theme.serve(nicegui_app)
+    stores.register(services, live)
+    store.register(services, live)
+    return live

@@ -93,6 +93,13 @@ def test_the_cause_is_named(case):
     assert finding.reason.evidence
 
 
+@pytest.mark.parametrize(("tries", "lasting"), [(1, False), (3, True)])
+def test_a_registry_that_stays_away_is_given_three_tries(tries, lasting):
+    subject = pod("medusa-1", "medusa", waiting("ImagePullBackOff", "connect: no route to host"))
+    pulling = {**warning(subject, "Pulling", "Pulling image"), "type": "Normal", "count": tries}
+    assert diagnose([subject, pulling], NOON).lasting is lasting
+
+
 def test_nothing_wrong_is_nothing_found():
     assert (
         diagnose([pod("postgres-0", "postgres", {"name": "c", "ready": True, "state": {"running": {}}})], NOON) is None
