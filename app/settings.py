@@ -14,12 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.command_error import CommandError
+
 PREFIX = "STOREFLEET_"
 SMALLEST_PASSWORD = 8
-
-
-class SettingsError(Exception):
-    """One or more settings cannot be used; the message has one sentence for each."""
 
 
 class Settings(BaseSettings):
@@ -139,13 +137,13 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings of this process.  Raises SettingsError."""
+    """The settings of this process.  Raises CommandError, with a sentence for each that cannot be used."""
     try:
         settings = Settings()
     except ValidationError as error:
-        raise SettingsError("\n".join(_sentence(each) for each in error.errors())) from None
+        raise CommandError("\n".join(_sentence(each) for each in error.errors()), 2) from None
     if bool(settings.admin_email) != bool(settings.admin_password.get_secret_value()):
-        raise SettingsError(f"{PREFIX}ADMIN_EMAIL and {PREFIX}ADMIN_PASSWORD belong together: set both or neither.")
+        raise CommandError(f"{PREFIX}ADMIN_EMAIL and {PREFIX}ADMIN_PASSWORD belong together: set both or neither.", 2)
     return settings
 
 

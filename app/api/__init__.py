@@ -1,0 +1,32 @@
+"""The REST API: an application of its own, so that its errors, limits and OpenAPI document are its own as well.
+
+`main.build` routes /api, /healthz and /readyz here, paths as they are.
+"""
+
+from fastapi import FastAPI
+
+from app.api import errors, health, people, stores
+from app.services import Services
+
+VERSION = "1"
+PREFIX = "/api/v1"
+
+
+def build(services: Services) -> FastAPI:
+    """The API on `services`."""
+    api = FastAPI(
+        title="Storefleet",
+        version=VERSION,
+        description="Online shops on Kubernetes, one request each. Errors are RFC 9457 problems.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # they would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=errors.LARGEST_BODY,
+    )
+    api.state.services = services
+    errors.install(api)
+    api.include_router(stores.router, prefix=PREFIX)
+    api.include_router(people.router, prefix=PREFIX)
+    api.include_router(health.router)
+    return api

@@ -1,0 +1,43 @@
+"""What a supervisor asks: is the process alive, and can it do its work?"""
+
+import logging
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.api.access import CurrentServices
+from app.problems import Problem
+from app.services import Services
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process answers; nothing else is looked at, since a restart would not mend it."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={503: {"description": "Something that is needed is away."}})
+async def readyz(services: CurrentServices) -> Response:
+    """The database answers, the engine runs and the cluster is there."""
+    checks = {"database": await _database(services), "engine": "ok" if services.engine else "starting"}
+    status = services.status()
+    checks["cluster"] = "ok" if status.cluster == "connected" else status.cluster
+    if all(check == "ok" for check in checks.values()):
+        return JSONResponse({"status": "ok", "checks": checks})
+    away = ", ".join(f"{name}: {check}" for name, check in checks.items() if check != "ok")
+    return Problem(503, f"Not ready ({away}).", retry_after=5, extra={"checks": checks}).response()
+
+
+async def _database(services: Services) -> str:
+    try:
+        async with services.database.session() as session:
+            await session.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("the database does not answer: %s", error)
+        return "away"
+    return "ok"

@@ -1,0 +1,121 @@
+"""Stores and their timelines over HTTP: shapes and status codes; what may be done is decided in `app.stores`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.access import CurrentActor, CurrentServices, StoreName
+from app.api.stream import follow
+from app.stores import EventView, StorePage, StoreView
+from provisioning.states import State
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class NewStore(BaseModel):
+    """What to ask for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str = Field(description="A DNS label: letters a to z, digits and dashes.", examples=["bikeshop"])
+    template: str = "medusa"
+    plan: str = "small"
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="What the template leaves open: `title`, `currency`, `sample_products`."
+    )
+
+
+class Timeline(BaseModel):
+    """A store's events, in the order in which they happened."""
+
+    items: list[EventView]
+
+
+def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    content = {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}}
+    return {status: {"description": "Refused.", "content": content} for status in (401, *statuses)}
+
+
+router = APIRouter(prefix="/stores", tags=["stores"])
+
+
+@router.post("", status_code=202, responses=_refusals(400, 409, 413, 422, 429, 503))
+async def create(
+    new: NewStore, request: Request, response: Response, actor: CurrentActor, services: CurrentServices
+) -> StoreView:
+    """Ask for a store. It comes up by itself; follow it at `Location`."""
+    store = await services.stores.create(actor, new.name, new.template, new.plan, new.options)
+    response.headers["Location"] = f"{request.url.path}/{store.name}"
+    return store
+
+
+@router.get("", name="list", responses=_refusals(422))
+async def list_(
+    actor: CurrentActor,
+    services: CurrentServices,
+    state: State | None = None,
+    owner: Annotated[str | None, Query(max_length=254, description="An e-mail address.")] = None,
+    q: Annotated[str | None, Query(max_length=100, description="A part of the name.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+) -> StorePage:
+    """Your stores (an administrator: all), newest first."""
+    return await services.stores.list(actor, state=state, owner=owner, q=q, limit=limit, cursor=cursor)
+
+
+@router.get("/{name}", responses=_refusals(404))
+async def get(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
+    """One store."""
+    return await services.stores.get(actor, name)
+
+
+@router.delete("/{name}", status_code=202, responses=_refusals(404, 409))
+async def delete(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
+    """Delete a store and all its data. It is gone when its address answers 404."""
+    return await services.stores.delete(actor, name)
+
+
+@router.post("/{name}/retry", status_code=202, responses=_refusals(404, 409))
+async def retry(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
+    """Let a FAILED store have another try; it goes on from what is there."""
+    return await services.stores.retry(actor, name)
+
+
+@router.get("/{name}/events", responses=_refusals(404))
+async def events(name: StoreName, actor: CurrentActor, services: CurrentServices) -> Timeline:
+    """What happened to a store so far."""
+    return Timeline(items=await services.stores.events(actor, name))
+
+
+@router.get(
+    "/{name}/events/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}, **_refusals(404)},
+)
+async def stream(
+    name: StoreName,
+    request: Request,
+    actor: CurrentActor,
+    services: CurrentServices,
+    last_event_id: Annotated[str | None, Header(max_length=30, description="Go on behind this event.")] = None,
+) -> StreamingResponse:
+    """What happens to a store, as Server-Sent Events, from the beginning or from behind `Last-Event-ID`.
+
+    Each carries an event's JSON; the last one, of type `gone`, says that the store was deleted.
+    """
+    after = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else 0
+    store = await services.stores.get(actor, name)
+    return StreamingResponse(
+        follow(services, request, actor, store, min(after, 2**31 - 1)),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )

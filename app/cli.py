@@ -1,0 +1,137 @@
+"""The command line: `storefleet serve | stores | user | token`.
+
+`stores` goes through the REST API, like any other program; `user` and `token` work on the database itself, so that
+whoever runs the platform can always let somebody in.  Commands are loaded when they are asked for.
+
+Exit status: 0 done; 1 it could not be done; 2 the command or a setting is wrong.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import store_commands
+from app.command_error import CommandError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from provisioning.database import Database
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script.  Ends the process."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        sys.exit(chosen.run(chosen) or 0)
+    except CommandError as error:
+        print(f"storefleet: {error}", file=sys.stderr)
+        sys.exit(error.status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="storefleet", description="Online shops on Kubernetes, one click each.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="serve the dashboard and the API, and keep the stores as they are wished")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serve.add_argument("--port", type=_port, default=8080, help="port to listen on (default: %(default)s)")
+    where = serve.add_mutually_exclusive_group()
+    where.add_argument("--sandbox", action="store_true", help="a simulated cluster: nothing runs for real")
+    where.add_argument("--kubeconfig", type=Path, metavar="FILE", help="the cluster of this kubeconfig")
+    serve.add_argument("--context", metavar="NAME", help="the kubeconfig's context (default: its current one)")
+    serve.set_defaults(run=_serve)
+
+    store_commands.add_to(commands)
+
+    user = commands.add_parser("user", help="people who may sign in").add_subparsers(required=True, metavar="ACTION")
+    create = user.add_parser("create", help="add somebody")
+    create.add_argument("email", metavar="EMAIL")
+    create.add_argument("--admin", action="store_true", help="may see and do everything")
+    create.add_argument("--password", help="without it one is made up and printed")
+    create.set_defaults(run=_on_database(_create_user))
+
+    token = commands.add_parser("token", help="API tokens").add_subparsers(required=True, metavar="ACTION")
+    create = token.add_parser("create", help="make a token; it is shown once, last on its line")
+    create.add_argument("--user", required=True, metavar="EMAIL", help="for whom it acts")
+    create.add_argument("--name", default="command line", help="to tell it from others (default: %(default)s)")
+    create.set_defaults(run=_on_database(_create_token))
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 (any that is free) to 65535")
+    return port
+
+
+def _serve(chosen: argparse.Namespace) -> None:
+    from app import logs, settings, target
+
+    loaded = settings.load()
+    logs.set_up(loaded.log_level)
+    where = target.choose(sandbox=chosen.sandbox, kubeconfig=chosen.kubeconfig, context=chosen.context)
+
+    from app.main import serve
+
+    serve(loaded, where, chosen.host, chosen.port)
+
+
+def _on_database(
+    action: "Callable[[argparse.Namespace, Database], Awaitable[None]]",
+) -> Callable[[argparse.Namespace], None]:
+    """A command that works on the database, beside whatever serves on it."""
+
+    def run(chosen: argparse.Namespace) -> None:
+        from app import settings, startup
+        from app.problems import Problem
+
+        async def work(loaded: "Settings") -> None:
+            async with startup.opened(loaded) as database:
+                try:
+                    await action(chosen, database)
+                except Problem as problem:
+                    raise CommandError(problem.detail) from problem
+
+        loaded = settings.load()
+        startup.make_data_dir(loaded)
+        asyncio.run(work(loaded))
+
+    return run
+
+
+async def _create_user(chosen: argparse.Namespace, database: "Database") -> None:
+    import secrets
+
+    from app.actor import COMMAND_LINE
+    from app.users import Users
+
+    password = chosen.password or secrets.token_urlsafe(12)
+    user = await Users(database).create(COMMAND_LINE, chosen.email, password, admin=chosen.admin)
+    print(f"{'Administrator' if user.admin else 'User'} {user.email} can sign in now.")
+    if not chosen.password:
+        print(f"Password: {password}")
+
+
+async def _create_token(chosen: argparse.Namespace, database: "Database") -> None:
+    from app.actor import COMMAND_LINE
+    from app.tokens import Tokens
+    from app.users import Users
+
+    user = await Users(database).by_email(chosen.user)
+    if user is None:
+        raise CommandError(f"There is no user {chosen.user}. Add one with: storefleet user create {chosen.user}")
+    token = await Tokens(database).create(COMMAND_LINE, user, chosen.name)
+    print(f"Token for {user.email}, shown only now: {token}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Where the parts meet: composition, start and stop of the serving process."""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack, ExitStack
+from datetime import timedelta
+from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+
+from nicegui import app as nicegui_app
+from nicegui import core, ui
+from starlette.routing import Route
+
+from app import api, pages, sign_in, startup
+from app.command_error import CommandError
+from app.guard import Guard
+from app.services import Services
+from app.sessions import Sessions
+from app.settings import Settings
+from app.status import ClusterStatus
+from app.stores import Stores
+from app.target import Target
+from app.tokens import Tokens
+from app.users import Users
+from provisioning.changes import Changes
+from provisioning.database import Database
+from provisioning.secrets import Sealer
+
+log = logging.getLogger(__name__)
+
+CONNECT_AGAIN = 10.0  # seconds until a kubeconfig that could not be used is tried again
+STREAMS_END_WITHIN = 5  # seconds, at most, for open requests when the process is told to stop
+
+
+def build(settings: Settings) -> Services:
+    """Wire everything that a request can reach onto NiceGUI's application.  Nothing runs yet."""
+    database, changes = Database(settings.database_address), Changes()
+    sealer = Sealer(startup.keys(settings))
+    services = Services(
+        settings=settings,
+        database=database,
+        changes=changes,
+        sealer=sealer,
+        users=Users(database),
+        sessions=Sessions(database),
+        tokens=Tokens(database),
+        stores=Stores(database, changes, settings, sealer),
+    )
+    nicegui_app.state.services = services
+    rest = api.build(services)
+    # First, and with their paths as they are: the API's own application answers whatever begins so.
+    nicegui_app.router.routes[:0] = [Route(path, rest) for path in ("/api", "/api/{rest:path}", "/healthz", "/readyz")]
+    nicegui_app.include_router(sign_in.router(services))
+    live = pages.register(services)
+    nicegui_app.on_shutdown(live.stop)
+    nicegui_app.add_middleware(Guard, url=settings.url)
+    # NiceGUI lets websockets come from anywhere; None: from our own origin only.
+    core.sio.eio.cors_allowed_origins = None
+    return services
+
+
+def serve(settings: Settings, target: Target, host: str, port: int) -> None:
+    """Serve until told to stop.  Raises CommandError."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    port = _free_port(host, port)
+    url = settings.url or f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
+    with ExitStack() as held:
+        startup.make_data_dir(settings)
+        overlay = startup.overlay(settings)
+        startup.claim(settings, held)
+        invitation = asyncio.run(_prepare(settings, url))
+        services = build(settings)
+        runtime = Runtime(services, target, overlay)
+        nicegui_app.on_startup(runtime.begin)
+        nicegui_app.on_shutdown(runtime.stop)
+        for sentence in (f"Storefleet serves at {url}", target.description, invitation):
+            if sentence:
+                print(sentence, flush=True)  # noqa: T201 - the console, not the log
+        ui.run(
+            host=host,
+            port=port,
+            title="Storefleet",
+            dark=None,
+            show=False,
+            reload=False,
+            show_welcome_message=False,
+            binding_refresh_interval=None,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=STREAMS_END_WITHIN,
+        )
+
+
+class Runtime:
+    """What runs beside the web server: the sandbox, the engine and its clock."""
+
+    def __init__(self, services: Services, target: Target, overlay: dict[str, Any]) -> None:
+        self._services, self._target, self._overlay = services, target, overlay
+        self._parts = AsyncExitStack()
+        self._starting: asyncio.Task[None] | None = None
+        services.before_engine = ClusterStatus(detail="Connecting to the cluster.", sandbox=target.sandbox)
+
+    def begin(self) -> None:
+        """Start in the background, so that the first page does not wait for the cluster."""
+        _call_on_signal(asyncio.get_running_loop(), self._services.stopping.set)
+        self._starting = asyncio.create_task(self._start(), name="start the engine")
+
+    async def stop(self) -> None:
+        """End everything in the reverse order."""
+        self._services.stopping.set()
+        if self._starting:
+            self._starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._starting
+        self._services.engine = None
+        await self._parts.aclose()
+        await self._services.database.close()
+
+    async def _start(self) -> None:
+        try:
+            kubeconfig, ingress_url = self._target.kubeconfig, self._services.settings.ingress_url
+            if self._target.sandbox:
+                sandbox = await self._start_sandbox()
+                kubeconfig, ingress_url = sandbox.kubeconfig, ingress_url or sandbox.ingress_url
+            self._services.stores.use_address("http://{name}.localhost")
+            await self._start_engine(kubeconfig, ingress_url or _loopback(self._services.stores.address("shop")))
+        except Exception as error:
+            log.exception("the engine could not be started")
+            self._services.before_engine = ClusterStatus(
+                "away", f"The engine could not be started: {error}", sandbox=self._target.sandbox
+            )
+
+    async def _start_sandbox(self) -> Any:
+        settings = self._services.settings
+        module = await asyncio.to_thread(importlib.import_module, "provisioning.sandbox")
+        options = module.SandboxOptions(data_dir=settings.data_dir.resolve() / "sandbox", speed=settings.sandbox_speed)
+        sandbox = await self._parts.enter_async_context(module.Sandbox(options))
+        self._services.sandbox = sandbox
+        self._services.stores.use_address(f"http://{{name}}.localhost:{urlsplit(sandbox.ingress_url).port}")
+        return sandbox
+
+    async def _start_engine(self, kubeconfig: Any, ingress_url: str | None) -> None:
+        services, settings = self._services, self._services.settings
+        # The Kubernetes client takes most of a second to load: in a thread, while the first page is served.
+        module = await asyncio.to_thread(importlib.import_module, "provisioning.engine")
+        jobs = await asyncio.to_thread(importlib.import_module, "app.jobs")
+        options = module.EngineOptions(
+            installation=await services.database.installation(),
+            sealer=services.sealer,
+            overlay=self._overlay,
+            ingress_url=ingress_url,
+            slots=settings.at_once,
+            limits=module.Limits(provisioning=timedelta(minutes=settings.provisioning_minutes)),
+        )
+        cluster = await self._connect(module, kubeconfig)
+        self._parts.push_async_callback(cluster.close)
+        helm = module.Helm(kubeconfig, self._target.context)
+        engine = module.Engine(services.database, cluster, helm, services.changes, options)
+        self._parts.push_async_callback(engine.stop)
+        await engine.start()
+        services.engine, services.stores.poke = engine, engine.poke
+        scheduler = jobs.schedule(engine, services.sessions)
+        self._parts.callback(scheduler.shutdown, wait=False)
+
+    async def _connect(self, module: Any, kubeconfig: Any) -> Any:
+        while True:
+            try:
+                return await module.Cluster.connect(kubeconfig, self._target.context)
+            except module.ClusterError as error:
+                log.error("%s; again in %.0f s", error, CONNECT_AGAIN)
+                self._services.before_engine = ClusterStatus("away", str(error), sandbox=self._target.sandbox)
+                await asyncio.sleep(CONNECT_AGAIN)
+
+
+async def _prepare(settings: Settings, url: str) -> str | None:
+    async with startup.opened(settings) as database:
+        return await startup.first_admin(settings, database, url)
+
+
+def _free_port(host: str, port: int) -> int:
+    """`port` (0: any that is free), if we may listen there.  Raises CommandError."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as server:
+            return int(server.getsockname()[1])
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CommandError(f"Cannot listen on {host} port {port}: {reason}. Choose another with --port.") from error
+
+
+def _loopback(store_address: str) -> str | None:
+    """Where *.localhost is served: browsers know it without asking anybody, resolvers often do not."""
+    address = urlsplit(store_address)
+    if not (address.hostname or "").endswith(".localhost"):
+        return None
+    return f"{address.scheme}://127.0.0.1" + (f":{address.port}" if address.port else "")
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End as one who was asked to, also before the server has its own handlers and after it has put ours back."""
+    sys.exit(0)
+
+
+def _call_on_signal(loop: asyncio.AbstractEventLoop, callback: Any) -> None:
+    """Also call `callback` when the server is told to stop: it waits for open streams, so they must hear of it."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server_handler = signal.getsignal(number)
+
+        def chained(number: int, frame: FrameType | None, then: Any = server_handler) -> None:
+            loop.call_soon_threadsafe(callback)
+            if callable(then):
+                then(number, frame)
+
+        signal.signal(number, chained)

@@ -1,0 +1,112 @@
+"""What has to be so before a process serves or a command works: folder, key, database, first administrator."""
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import yaml
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.command_error import CommandError
+from app.locks import Held, lock
+from app.migrations import Unknown, migrate
+from app.problems import Problem
+from app.settings import PREFIX, Settings, split_keys
+from app.users import Users
+from provisioning.database import Database
+from provisioning.secrets import new_key
+
+log = logging.getLogger(__name__)
+
+
+def make_data_dir(settings: Settings) -> None:
+    """The folder, for this user alone.  Raises CommandError."""
+    folder = settings.data_dir.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CommandError(
+            f"The data folder {folder} cannot be made: {error.strerror}. Choose another with {PREFIX}DATA_DIR."
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CommandError(f"The data folder {folder} cannot be written. Choose another with {PREFIX}DATA_DIR.")
+
+
+def keys(settings: Settings) -> list[str]:
+    """The keys that seal secrets: from the setting, else from the file in the data folder, made if it is not there."""
+    if given := split_keys(settings.key):
+        return given
+    file = settings.data_dir.resolve() / "key"
+    try:
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            new.write(new_key())
+    except FileExistsError:
+        pass
+    return [file.read_text().strip()]
+
+
+def overlay(settings: Settings) -> dict:
+    """The operator's Helm values for every store.  Raises CommandError."""
+    if settings.store_values is None:
+        return {}
+    try:
+        values = yaml.safe_load(settings.store_values.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise CommandError(f"{PREFIX}STORE_VALUES: {settings.store_values} cannot be read: {reason}.", 2) from error
+    if not isinstance(values or {}, dict):
+        raise CommandError(f"{PREFIX}STORE_VALUES: {settings.store_values} has to hold a mapping of Helm values.", 2)
+    return values or {}
+
+
+def claim(settings: Settings, held: ExitStack) -> None:
+    """Be the only process that serves on this SQLite database, as long as `held` is open.  Raises CommandError."""
+    database = Database(settings.database_address)
+    if not database.is_sqlite:
+        return
+    file = Path(str(database.url.database))
+    try:
+        held.enter_context(lock(file.with_name(file.name + ".serving"), wait=False))
+    except Held as error:
+        raise CommandError(
+            f"Another Storefleet serves on the database {file} already. Stop it, or give this one another "
+            f"{PREFIX}DATA_DIR; several processes on one database need PostgreSQL."
+        ) from error
+    except OSError as error:
+        raise CommandError(f"The database {file} cannot be written: {error.strerror}.") from error
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The database, at its newest revision and proven to be writable.  Raises CommandError."""
+    database = Database(settings.database_address)
+    shown = database.url.render_as_string(hide_password=True)
+    try:
+        try:
+            await migrate(database)
+            if database.is_sqlite:
+                async with database.engine.begin() as connection:
+                    await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except Unknown as error:
+            raise CommandError(f"The database {shown} cannot be used: {error}.") from error
+        except (SQLAlchemyError, OSError) as error:
+            cause = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise CommandError(f"The database {shown} cannot be opened or written: {cause}.") from error
+        yield database
+    finally:
+        await database.close()
+
+
+async def first_admin(settings: Settings, database: Database, url: str) -> str | None:
+    """See to it that somebody can sign in; the answer, if any, is a sentence for the console.  Raises CommandError."""
+    users = Users(database)
+    if settings.admin_email:
+        try:
+            await users.ensure_admin(settings.admin_email, settings.admin_password.get_secret_value())
+        except Problem as problem:
+            raise CommandError(f"{PREFIX}ADMIN_EMAIL and {PREFIX}ADMIN_PASSWORD: {problem.detail}", 2) from problem
+        return None
+    proof = await users.open_setup()
+    return f"Nobody can sign in yet. Make the first administrator at {url}/setup?token={proof}" if proof else None
