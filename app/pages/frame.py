@@ -1,0 +1,137 @@
+"""What every live page has in common: somebody signed in, our shell around it, and our own words when it breaks."""
+
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from functools import wraps
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from nicegui import Client, ui
+
+from app import texts
+from app.actor import Actor
+from app.pages.live import Live
+from app.pages.missing import render_missing
+from app.problems import Problem
+from app.services import Services
+from app.sign_in import actor_of, sign_in_address
+from app.status import ClusterStatus
+from components import theme
+
+log = logging.getLogger(__name__)
+
+
+class SignedOut(Exception):
+    """The session ended while a page of it was open."""
+
+
+class Frame:
+    """A page being served to one browser."""
+
+    def __init__(self, services: Services, live: Live, request: Request, actor: Actor, client: Client) -> None:
+        self.services, self.live, self.request, self.client = services, live, request, client
+        self.reader = actor  # who opened the page
+
+    async def actor(self) -> Actor:
+        """Who acts now.  Asked again for every act: a page outlives the session that opened it.  Raises SignedOut."""
+        actor = await actor_of(self.request)
+        if actor is None:
+            raise SignedOut
+        return actor
+
+    def acting(self, act: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """`act`, so that whoever is signed out is led to the form, and a failure ends in a sentence with an id."""
+
+        @wraps(act)
+        async def guarded(*args: Any) -> Any:
+            try:
+                return await act(*args)
+            except SignedOut:
+                self.client.run_javascript("location.reload()")  # leads to sign-in and back here
+            except Problem as problem:
+                self.notice(problem.detail)
+            except Exception:
+                self.notice(texts.BROKEN.replace("{id}", failure_id()))
+            return None
+
+        return guarded
+
+    def notice(self, sentence: str) -> None:
+        """A short notice of something that did not work."""
+        self.client.run_javascript(f"Storefleet.toast({json.dumps(sentence)}, true)")
+
+    def until_gone(self, end: Callable[[], None]) -> None:
+        """Call `end` when the browser has left the page for good."""
+        self.client.on_delete(end)
+
+
+Build = Callable[[Frame], Awaitable[Response | None]]
+
+
+def page(services: Services, live: Live, path: str, title: str) -> Callable[[Build], Build]:
+    """Serve the decorated function as a live page at `path`; it may answer with a Response instead."""
+
+    def register(build: Build) -> Build:
+        @ui.page(path, title=title, response_timeout=20.0)
+        async def view(request: Request, client: Client) -> Response | None:
+            try:
+                actor = await actor_of(request)
+                if actor is None:
+                    return RedirectResponse(sign_in_address(request), 303)
+                frame = Frame(services, live, request, actor, client)
+                answer = await build(frame)
+                if answer is None:
+                    _surround(frame)
+                return answer
+            except Exception:
+                return HTMLResponse(render_missing("broken", quote=failure_id()), 500)
+
+        return build
+
+    return register
+
+
+def failure_id() -> str:
+    """An id for the failure that is being handled: the log has it beside the traceback, the person can quote it."""
+    quote = secrets.token_hex(4)
+    log.exception("failure %s", quote)
+    return quote
+
+
+def _surround(frame: Frame) -> None:
+    client = frame.client
+    client.content.props("id=content tabindex=-1").classes("page")
+    ui.add_head_html(theme.head())
+    path = frame.request.url.path
+    stores = theme.NavItem(texts.SHELL["stores"], "/", "stores", current=path == "/" or path.startswith("/stores/"))
+    ui.add_body_html(
+        theme.shell(
+            texts=texts.SHELL,
+            navigation=[stores],
+            email=frame.reader.email,
+            cluster=_cluster(frame.services.status()),
+        )
+    )
+
+    def show(status: ClusterStatus) -> None:
+        client.run_javascript(f"Storefleet.cluster({json.dumps(asdict(_cluster(status)))})")
+
+    frame.until_gone(frame.live.follow_cluster(show))
+
+
+def _cluster(status: ClusterStatus) -> theme.Cluster:
+    t: dict[str, Any] = texts.CLUSTER
+    if status.cluster == "connected":
+        parts = [t["sandbox_line"] if status.sandbox else "", f"Kubernetes {status.version}" if status.version else ""]
+        if status.node_count is not None:
+            parts.append(texts.count(t["nodes"], status.node_count))
+        line, notice = " · ".join(part for part in parts if part) or t["connected"], ""
+    elif status.cluster == "connecting":
+        line, notice = t["connecting"], ""
+    else:
+        line, notice = t["is_away"], t["away"]
+    return theme.Cluster(status.cluster, line, notice, t["sandbox"] if status.sandbox else "")

@@ -1,0 +1,149 @@
+"""A store's page: where it stands, what happened, and what can be done with it.  It follows changes by itself."""
+
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import HTMLResponse
+from nicegui import html
+
+from app import texts
+from app.pages.frame import Frame, page
+from app.pages.live import Batch, Live
+from app.pages.missing import render_missing
+from app.problems import Problem
+from app.services import Services
+from app.stores import EventView, StoreView
+from components.about import About
+from components.delete_dialog import DeleteDialog
+from components.failure import Failure
+from components.sign_in_details import SignInDetails
+from components.stepper import Mark, Stepper, steps
+from components.store_header import StoreHeader
+from components.timeline import Timeline
+from provisioning.states import State
+from provisioning.templates import PLANS, TEMPLATES
+
+RUNNING = (State.REQUESTED, State.PROVISIONING, State.DELETING)
+
+
+def register(services: Services, live: Live) -> None:
+    @page(services, live, "/stores/{name}", texts.DOCUMENT_TITLES["store"])
+    async def store(frame: Frame) -> Response | None:
+        name = frame.request.path_params["name"]
+        try:
+            view = await services.stores.get(frame.reader, name)
+            events = await services.stores.events(frame.reader, name)
+        except Problem as problem:
+            if problem.status != 404:
+                raise
+            return HTMLResponse(render_missing("store"), 404)
+        StorePage(frame, view, events)
+        return None
+
+
+class StorePage:
+    """The page while it is open in one browser."""
+
+    def __init__(self, frame: Frame, store: StoreView, events: list[EventView]) -> None:
+        self._frame, self._store, self._events = frame, store, events
+        frame.client.title = texts.DOCUMENT_TITLES["store"].replace("{name}", store.name)
+        self._place = html.div()
+        with self._place:
+            self._draw()
+        frame.until_gone(frame.live.follow(self._on_batch))
+
+    def _draw(self) -> None:
+        frame, store, t = self._frame, self._store, texts.STORE
+        facts = _facts(store)
+        self._header = StoreHeader(facts, t, on_delete=lambda: self._dialog.open())
+        self._stepper = Stepper(self._steps(), t, label=t["progress"])
+        self._failure = Failure(_reason(store), texts.FAILURE, on_retry=frame.acting(self._retry))
+        with html.div().classes("columns"):
+            with html.section():
+                html.h2(t["timeline"])
+                self._timeline = Timeline([_line(event) for event in self._events], t, running=self._is_running())
+            with html.section():
+                html.h2(t["about"])
+                self._about = About(facts, t)
+                html.h2(texts.DETAILS["title"])
+                self._details = SignInDetails(texts.DETAILS, on_reveal=frame.acting(self._reveal))
+        self._dialog = DeleteDialog(store.name, texts.DELETE, on_confirm=frame.acting(self._delete))
+
+    async def _on_batch(self, batch: Batch) -> None:
+        if self._store.name not in batch.names or self._place.is_deleted:
+            return
+        store = await batch.store(self._frame.reader, self._store.name)
+        if store is None or store.id != self._store.id:  # gone, or another one that took the name
+            self._say_gone()
+            return
+        newest = max((event.id for event in self._events), default=0)
+        added = await self._frame.services.stores.events(self._frame.reader, store.name, after=newest)
+        self._store = store
+        self._events = sorted([*self._events, *added], key=lambda event: (event.at, event.id))
+        facts = _facts(store)
+        self._header.show(facts)
+        self._about.show(facts)
+        self._stepper.show(self._steps())
+        self._failure.show(_reason(store))
+        self._timeline.add([_line(event) for event in added], running=self._is_running())
+
+    def _say_gone(self) -> None:
+        self._place.clear()
+        with self._place, html.div().classes("card empty").props('role="status"'):
+            html.h1(texts.GONE["title"].replace("{name}", self._store.name))
+            html.p(texts.GONE["text"])
+            html.a(texts.GONE["back"], href="/").classes("btn primary")
+
+    async def _retry(self) -> None:
+        try:
+            await self._frame.services.stores.retry(await self._frame.actor(), self._store.name)
+        except Problem as problem:
+            self._failure.refuse(problem.detail)
+
+    async def _reveal(self) -> None:
+        try:
+            details = await self._frame.services.stores.credentials(await self._frame.actor(), self._store.name)
+        except Problem as problem:
+            self._details.refuse(problem.detail)
+        else:
+            self._details.reveal(details.email, details.password)
+
+    async def _delete(self) -> None:
+        try:
+            await self._frame.services.stores.delete(await self._frame.actor(), self._store.name)
+        except Problem as problem:
+            self._dialog.refuse(problem.detail)
+        else:
+            self._dialog.close()
+
+    def _steps(self) -> list[Any]:
+        return steps(self._store.state.value, [Mark(event.kind, event.at) for event in self._events])
+
+    def _is_running(self) -> bool:
+        return self._store.state in RUNNING
+
+
+def _facts(store: StoreView) -> dict[str, Any]:
+    template = TEMPLATES[store.template].title if store.template in TEMPLATES else store.template
+    note = ""
+    if store.state is State.REQUESTED and store.queue_position:
+        note = texts.STORES["queue"].replace("{n}", str(store.queue_position))
+    return {
+        "name": store.name,
+        "state": store.state.value,
+        "url": store.url,
+        "admin_url": f"{store.url}/app",
+        "owner": store.owner,
+        "version": f"{template} {store.version}",
+        "plan": PLANS[store.plan].title if store.plan in PLANS else store.plan,
+        "created_at": store.created_at.isoformat(),
+        "note": note,
+    }
+
+
+def _reason(store: StoreView) -> dict[str, Any] | None:
+    return store.reason.model_dump() if store.state is State.FAILED and store.reason else None
+
+
+def _line(event: EventView) -> dict[str, Any]:
+    return event.model_dump(mode="json")

@@ -1,0 +1,21 @@
+// See about.py.
+export default {
+  props: { store: Object, texts: Object },
+  template: `
+    <dl class="about card">
+      <dt>{{ texts.address }}</dt>
+      <dd><a v-if="store.state === 'READY'" class="link" :href="store.url" target="_blank" rel="noopener">{{ host }}</a><template v-else>{{ host }}</template></dd>
+      <dt>{{ texts.plan }}</dt><dd>{{ store.plan }}</dd>
+      <dt>{{ texts.version }}</dt><dd class="number">{{ store.version }}</dd>
+      <dt>{{ texts.owner }}</dt><dd>{{ store.owner }}</dd>
+      <dt>{{ texts.created }}</dt><dd><time :datetime="store.created_at" :title="moment">{{ ago }}</time></dd>
+    </dl>`,
+  data: () => ({ tick: 0 }),
+  mounted() { this.ticker = setInterval(() => this.tick++, 15000); },
+  unmounted() { clearInterval(this.ticker); },
+  computed: {
+    host() { return this.store.url.replace(/^https?:\/\//, ""); },
+    ago() { return this.tick >= 0 && Storefleet.ago(this.store.created_at); },
+    moment() { return Storefleet.moment(this.store.created_at); },
+  },
+};

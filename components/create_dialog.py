@@ -1,0 +1,87 @@
+"""The dialog that asks for a new store: name, plan, and what the shop begins with."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nicegui.element import Element
+from nicegui.events import GenericEventArguments
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plan or a template to choose from."""
+
+    name: str
+    title: str
+    description: str
+    cpu: str = ""
+    memory: str = ""
+    storage: str = ""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was filled in; untrusted, as everything that a browser sends."""
+
+    name: str
+    template: str
+    plan: str
+    options: dict[str, Any]
+
+
+class CreateDialog(Element, component="create_dialog.js"):
+    """`check(name)` answers what is wrong with a name (None: nothing) while somebody types; `create(wish)` answers a
+    sentence when it was refused, and None when it was done."""
+
+    def __init__(
+        self,
+        *,
+        templates: Sequence[Choice],
+        plans: Sequence[Choice],
+        texts: Mapping[str, Any],
+        check: Callable[[str], Awaitable[str | None]],
+        create: Callable[[Wish], Awaitable[str | None]],
+    ) -> None:
+        super().__init__()
+        self._props.update(
+            templates=[asdict(each) for each in templates],
+            plans=[asdict(each) for each in plans],
+            texts=dict(texts),
+        )
+        self._check, self._create, self._busy = check, create, False
+        self.on("check", self._on_check)
+        self.on("create", self._on_create)
+
+    def open(self, before: str, after: str) -> None:
+        """Show it; a store's address is its name between `before` and `after`."""
+        self.run_method("open", before, after)
+
+    async def _on_check(self, event: GenericEventArguments) -> None:
+        name = str(event.args)[:300]
+        self.run_method("answer", name, await self._check(name))
+
+    async def _on_create(self, event: GenericEventArguments) -> None:
+        if self._busy:  # a second click that was on its way already
+            return
+        self._busy = True
+        try:
+            refused = await self._create(_wish(event.args))
+        except Exception:
+            self.run_method("refuse", "")
+            raise
+        finally:
+            self._busy = False
+        if refused is not None:
+            self.run_method("refuse", refused)
+
+
+def _wish(sent: Any) -> Wish:
+    sent = sent if isinstance(sent, dict) else {}
+    options = sent.get("options")
+    return Wish(
+        name=str(sent.get("name", "")),
+        template=str(sent.get("template", "")),
+        plan=str(sent.get("plan", "")),
+        options=options if isinstance(options, dict) else {},
+    )

@@ -1,0 +1,27 @@
+"""Why a store failed: what happened, who can fix it, what to try, what the cluster said, and another try."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nicegui.element import Element
+
+
+class Failure(Element, component="failure.js"):
+    """`reason`: None (nothing is shown) or a dict with message, who, hint, evidence (lines).  `on_retry`: awaited; the
+    answer is a sentence when the retry was refused."""
+
+    def __init__(
+        self, reason: Mapping[str, Any] | None, texts: Mapping[str, Any], on_retry: Callable[[], Any]
+    ) -> None:
+        super().__init__()
+        self._props.update(reason=reason, texts=dict(texts))
+        self.on("retry", lambda: on_retry())
+
+    def show(self, reason: Mapping[str, Any] | None) -> None:
+        if reason != self._props["reason"]:
+            self._props["reason"] = reason
+            self.update()
+
+    def refuse(self, sentence: str) -> None:
+        """The retry was not possible."""
+        self.run_method("refuse", sentence)

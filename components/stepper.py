@@ -1,0 +1,107 @@
+"""Where a store stands on its way, derived from its timeline.  `steps` is pure; `Stepper` shows it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from nicegui.element import Element
+
+SETTING_UP = (
+    ("requested", "store.requested"),
+    ("namespace", "namespace.created"),
+    ("postgres", "postgres.ready"),
+    ("medusa", "medusa.ready"),
+    ("ingress", "ingress.created"),
+    ("page", "store.ready"),
+)
+"""The steps to a shop, and the kind of event that ends each."""
+
+DELETING = (
+    ("deleting", "store.deleting"),
+    ("release", "release.uninstalled"),
+    ("namespace_gone", "namespace.deleted"),
+    ("volumes", "volumes.deleted"),
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What `steps` needs to know of an event."""
+
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; `seconds` when it is done, `since` while it is the one being worked on."""
+
+    key: str
+    state: Literal["done", "now", "next", "failed"]
+    seconds: float | None = None
+    since: datetime | None = None
+
+
+def steps(state: str, events: Sequence[Mark]) -> list[Step]:
+    """The steps of a store in `state` (its word) with these events, oldest first.
+
+    A step's time runs from the end of the one before it, or from the last retry.  Steps run side by side in the
+    cluster, so one that ended before its predecessor took no time of its own.
+    """
+    plan = DELETING if state == "DELETING" else SETTING_UP
+    ends = {kind: next((event.at for event in reversed(events) if event.kind == kind), None) for _, kind in plan}
+    if state == "READY":  # it is up: what the timeline misses (a restart took it along) happened all the same
+        ends = {kind: at or max((each.at for each in events), default=None) for kind, at in ends.items()}
+    retries = [event.at for event in events if event.kind == "retry.requested"]
+    found: list[Step] = []
+    last: datetime | None = None
+    for key, kind in plan:
+        end = ends[kind]
+        if end is None:
+            active = all(step.state == "done" for step in found) and state != "REQUESTED"
+            began = max([at for at in (last, *retries) if at], default=None)
+            if active and state == "FAILED":
+                found.append(Step(key, "failed"))
+            elif active:
+                found.append(Step(key, "now", since=began))
+            else:
+                found.append(Step(key, "next"))
+            continue
+        since = max([at for at in (last, *(retry for retry in retries if retry <= end)) if at], default=end)
+        found.append(Step(key, "done", seconds=max(0.0, (end - since).total_seconds())))
+        last = max(last or end, end)
+    return found
+
+
+def share_done(found: Sequence[Step]) -> float:
+    """How much of the way is behind, from 0 to 1."""
+    return sum(step.state == "done" for step in found) / len(found) if found else 0.0
+
+
+def total(events: Sequence[Mark]) -> float | None:
+    """Seconds from the wish (or the last retry) to the shop's first page; None before that."""
+    ends = [event.at for event in events if event.kind == "store.ready"]
+    if not ends:
+        return None
+    begins = [event.at for event in events if event.kind in ("store.requested", "retry.requested")]
+    begins = [at for at in begins if at <= ends[-1]]
+    return (ends[-1] - begins[-1]).total_seconds() if begins else None
+
+
+class Stepper(Element, component="stepper.js"):
+    """The steps as a row (on a phone: a list), with the time each took; the running one counts by itself."""
+
+    def __init__(self, found: Sequence[Step], texts: Mapping[str, Any], label: str) -> None:
+        super().__init__()
+        self._props.update(steps=[_plain(step) for step in found], texts=dict(texts), label=label)
+
+    def show(self, found: Sequence[Step]) -> None:
+        plain = [_plain(step) for step in found]
+        if plain != self._props["steps"]:
+            self._props["steps"] = plain
+            self.update()
+
+
+def _plain(step: Step) -> dict[str, Any]:
+    return {**asdict(step), "since": step.since.isoformat() if step.since else None}

@@ -1,0 +1,24 @@
+// See store_header.py.
+export default {
+  props: { store: Object, texts: Object },
+  emits: ["delete"],
+  template: `
+    <header class="store-head">
+      <div class="grow">
+        <nav class="crumb" aria-label="Breadcrumb"><a class="link" href="/">{{ texts.crumb }}</a> <span aria-hidden="true">/</span></nav>
+        <div class="title">
+          <h1>{{ store.name }}</h1>
+          <span aria-live="polite"><span class="state" :data-state="store.state"><i class="icon" :data-icon="icons[store.state]"></i>{{ texts.states[store.state] }}</span></span>
+        </div>
+        <p class="quiet" v-if="store.note">{{ store.note }}</p>
+      </div>
+      <div class="doings">
+        <template v-if="store.state === 'READY'">
+          <a class="btn primary" :href="store.url" target="_blank" rel="noopener">{{ texts.open_shop }}<i class="icon" data-icon="external"></i><span class="unseen">({{ texts.new_tab }})</span></a>
+          <a class="btn" :href="store.admin_url" target="_blank" rel="noopener">{{ texts.open_admin }}<i class="icon" data-icon="external"></i><span class="unseen">({{ texts.new_tab }})</span></a>
+        </template>
+        <button class="btn danger" type="button" @click="$emit('delete')" :disabled="store.state === 'DELETING'"><i class="icon" data-icon="trash"></i>{{ texts.delete }}</button>
+      </div>
+    </header>`,
+  data: () => ({ icons: Storefleet.STATE_ICONS }),
+};

@@ -1,0 +1,20 @@
+"""The head of a store's page: name, state, what can be done with it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nicegui.element import Element
+
+
+class StoreHeader(Element, component="store_header.js"):
+    """`store`: a dict with name, state, url, admin_url, owner, version, plan, created_at, note."""
+
+    def __init__(self, store: Mapping[str, Any], texts: Mapping[str, Any], on_delete: Callable[[], Any]) -> None:
+        super().__init__()
+        self._props.update(store=dict(store), texts=dict(texts))
+        self.on("delete", lambda: on_delete())
+
+    def show(self, store: Mapping[str, Any]) -> None:
+        if dict(store) != self._props["store"]:
+            self._props["store"] = dict(store)
+            self.update()

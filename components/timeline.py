@@ -1,0 +1,21 @@
+"""What happened to a store, line by line; new lines come in without drawing the others again."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nicegui.element import Element
+
+
+class Timeline(Element, component="timeline.js"):
+    """`events`: dicts with id, at (ISO 8601), kind, message, level, object, evidence.  All text is shown as text."""
+
+    def __init__(self, events: Sequence[Mapping[str, Any]], texts: Mapping[str, Any], *, running: bool) -> None:
+        super().__init__()
+        self._props.update(events=list(events), texts=dict(texts), running=running)
+
+    def add(self, events: Sequence[Mapping[str, Any]], *, running: bool) -> None:
+        """More events; `running` while the store is on its way (the last line is then the one being worked on)."""
+        # The properties are kept whole without being sent again: the browser gets the new lines alone.
+        self._props["events"] = [*self._props["events"], *events]
+        self._props["running"] = running
+        self.run_method("add", list(events), running)
