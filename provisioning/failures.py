@@ -136,7 +136,9 @@ def _images(objects: Sequence[Obj]) -> Iterator[Finding]:
                 "correct the tag in the values, then retry.",
                 evidence=lines,
             ),
-            lasting=backing_off and any(_PULL_IS_HOPELESS.search(line) for line in lines),
+            lasting=backing_off
+            and (_pulls(objects, pod) >= _PULLS_UNTIL_HOPELESS or any(map(_PULL_IS_HOPELESS.search, lines))),
+            **_which(pod),
         )
 
 
