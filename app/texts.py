@@ -54,7 +54,7 @@ MISSING: dict[str, Any] = {
 }
 
 BROKEN = "Something went wrong. If you ask for help, quote {id}."
-SIGNED_OUT = "You are signed out."
+SIGNED_OUT = "You are signed out. Sign in again to go on."
 
 STATES = {
     "REQUESTED": "Requested",
@@ -148,8 +148,14 @@ STORE: dict[str, Any] = {
     },
     "step_state": {"done": "done", "now": "in progress", "next": "to come", "failed": "failed"},
     "ready_in": "Ready in {time}",
-    "running": "{time} so far",
-    "ago": "{time}",
+    "eta": "about {time} left",
+    "notes": {
+        "REQUESTED": "Waiting for its turn",
+        "PROVISIONING": "Being set up",
+        "READY": "Up and running",
+        "FAILED": "Stopped before it was ready",
+        "DELETING": "Being removed from the cluster",
+    },
 }
 
 FAILURE = {
@@ -175,7 +181,7 @@ DETAILS = {
 
 DELETE = {
     "title": "Delete {name}?",
-    "text": "The shop, its database and everything customers left in it are removed for good. Nobody can bring it back.",
+    "text": "The shop, its database and everything customers left in it are removed for good.",
     "type": "Type the store’s name to confirm: ",
     "cancel": "Keep it",
     "submit": "Delete for good",

@@ -27,7 +27,7 @@ export default {
             <b>{{ each.title }}</b><span class="small quiet">{{ each.description }}</span></label>
         </fieldset>
         <details class="more">
-          <summary>{{ texts.details }}</summary>
+          <summary data-icon="chevron">{{ texts.details }}</summary>
           <div class="pair">
             <label class="field"><span>{{ texts.shop_title }}</span><input class="input" v-model="title" maxlength="80" :placeholder="name"></label>
             <label class="field"><span>{{ texts.currency }}</span><select class="input" v-model="currency"><option v-for="each in texts.currencies" :key="each" :value="each">{{ each.toUpperCase() }}</option></select></label>

@@ -67,9 +67,6 @@ class CreateDialog(Element, component="create_dialog.js"):
         self._busy = True
         try:
             refused = await self._create(_wish(event.args))
-        except Exception:
-            self.run_method("refuse", "")
-            raise
         finally:
             self._busy = False
         if refused is not None:

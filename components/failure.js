@@ -7,7 +7,7 @@ export default {
       <div class="failure card" v-if="reason">
         <h2><i class="icon" data-icon="alert"></i>{{ reason.message }}</h2>
         <dl>
-          <template v-if="reason.who"><dt>{{ texts.who }}</dt><dd>{{ reason.who }}</dd></template>
+          <template v-if="reason.who"><dt>{{ texts.who }}</dt><dd class="who">{{ reason.who }}</dd></template>
           <template v-if="reason.hint"><dt>{{ texts.hint }}</dt><dd>{{ reason.hint }}</dd></template>
           <template v-if="reason.evidence && reason.evidence.length"><dt>{{ texts.evidence }}</dt><dd><pre tabindex="0">{{ reason.evidence.join("\\n") }}</pre></dd></template>
         </dl>

@@ -10,9 +10,7 @@ class Failure(Element, component="failure.js"):
     """`reason`: None (nothing is shown) or a dict with message, who, hint, evidence (lines).  `on_retry`: awaited; the
     answer is a sentence when the retry was refused."""
 
-    def __init__(
-        self, reason: Mapping[str, Any] | None, texts: Mapping[str, Any], on_retry: Callable[[], Any]
-    ) -> None:
+    def __init__(self, reason: Mapping[str, Any] | None, texts: Mapping[str, Any], on_retry: Callable[[], Any]) -> None:
         super().__init__()
         self._props.update(reason=reason, texts=dict(texts))
         self.on("retry", lambda: on_retry())

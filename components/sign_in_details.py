@@ -7,7 +7,7 @@ from nicegui.element import Element
 
 
 class SignInDetails(Element, component="sign_in_details.js"):
-    """`on_reveal` is called at the click and answers by `reveal` or `refuse`; the page never holds the password before."""
+    """`on_reveal` is called at the click and answers by `reveal` or `refuse`; before, the page holds no password."""
 
     def __init__(self, texts: Mapping[str, Any], on_reveal: Callable[[], Any]) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ export default {
           <h1>{{ store.name }}</h1>
           <span aria-live="polite"><span class="state" :data-state="store.state"><i class="icon" :data-icon="icons[store.state]"></i>{{ texts.states[store.state] }}</span></span>
         </div>
-        <p class="quiet" v-if="store.note">{{ store.note }}</p>
+        <p class="quiet number">{{ note }}</p>
       </div>
       <div class="doings">
         <template v-if="store.state === 'READY'">
@@ -21,4 +21,12 @@ export default {
       </div>
     </header>`,
   data: () => ({ icons: Storefleet.STATE_ICONS }),
+  computed: {
+    note() {
+      const { state, took, note, eta } = this.store;
+      if (state === "READY" && took !== null) return Storefleet.say(this.texts.ready_in, { time: Storefleet.duration(took) });
+      const left = eta && Storefleet.say(this.texts.eta, { time: Storefleet.age(eta) });
+      return [note || this.texts.notes[state], left].filter(Boolean).join(" · ");
+    },
+  },
 };

@@ -132,6 +132,7 @@ export default {
       this.lines = [...this.lines, ...rows.filter((row) => !known.has(row.name))];
       Object.assign(this, { further, loading: false });
     },
+    rest() { this.loading = false; },
     apply(changed, gone, counts) {
       this.numbers = counts;
       const lines = this.lines.filter((row) => !gone.includes(row.name));

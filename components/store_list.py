@@ -47,7 +47,8 @@ class Part:
 
 
 class StoreList(Element, component="store_list.js"):
-    """`load(query, cursor)` answers a part of the list; `on_create` opens the dialog for a new store."""
+    """`load(query, cursor)` answers a part of the list (None: it failed, and said so); `on_create` opens the dialog for
+    a new store."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class StoreList(Element, component="store_list.js"):
         query: Query,
         counts: Mapping[str, int],
         texts: Mapping[str, Any],
-        load: Callable[[Query, str], Awaitable[Part]],
+        load: Callable[[Query, str], Awaitable[Part | None]],
         on_create: Callable[[], Any],
     ) -> None:
         super().__init__()
@@ -92,15 +93,17 @@ class StoreList(Element, component="store_list.js"):
         wanted = Query.of(event.args, self._states)
         self.query = wanted
         part = await self._load(wanted, "")
-        if wanted == self.query:  # else somebody typed on meanwhile
+        if part and wanted == self.query:  # else somebody typed on meanwhile
             self._show("replace", part)
 
     async def _on_more(self) -> None:
         wanted = self.query
         if self._next:
             part = await self._load(wanted, self._next)
-            if wanted == self.query:
+            if part and wanted == self.query:
                 self._show("append", part)
+            else:
+                self.run_method("rest")
 
     def _show(self, method: str, part: Part) -> None:
         self._next = part.next

@@ -9,13 +9,13 @@ clients that get the same shell around them, so that navigation is there before 
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, HTTPException, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -67,25 +67,29 @@ def script() -> str:
     return (HERE / "theme.js").read_text()
 
 
+ASSETS: dict[str, tuple[Callable[[], str], str]] = {
+    "storefleet.css": (style, "text/css"),
+    "storefleet.js": (script, "text/javascript"),
+    "favicon.svg": (lambda: icons.FAVICON, "image/svg+xml"),
+}
+
+
 @cache
 def address(name: str) -> str:
-    """Where an asset is served: its name holds its content's fingerprint."""
-    content = {"storefleet.css": style, "storefleet.js": script, "favicon.svg": lambda: icons.FAVICON}[name]()
-    return f"/assets/{hashlib.sha256(content.encode()).hexdigest()[:12]}/{name}"
+    """Where an asset is served: its address holds its content's fingerprint."""
+    content, _ = ASSETS[name]
+    return f"/assets/{hashlib.sha256(content().encode()).hexdigest()[:12]}/{name}"
 
 
 def serve(app: FastAPI) -> None:
     """Serve the assets."""
-    for name, content, kind in (
-        ("storefleet.css", style, "text/css"),
-        ("storefleet.js", script, "text/javascript"),
-        ("favicon.svg", lambda: icons.FAVICON, "image/svg+xml"),
-    ):
 
-        def answer(content: Any = content, kind: str = kind) -> Response:
-            return Response(content(), media_type=kind, headers=KEEP)
-
-        app.add_api_route(address(name), lambda answer=answer: answer(), methods=["GET"], include_in_schema=False)
+    @app.get("/assets/{fingerprint}/{name}", include_in_schema=False)
+    async def asset(name: str) -> Response:
+        if name not in ASSETS:
+            raise HTTPException(404)
+        content, kind = ASSETS[name]
+        return Response(content(), media_type=kind, headers=KEEP)
 
 
 @cache
@@ -99,7 +103,9 @@ def templates(*folders: Path) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        asset=address, mark=Markup(icons.MARK), now=lambda: int(time.time() * 1000)  # noqa: S704 - our own drawing
+        asset=address,
+        mark=Markup(icons.MARK),
+        now=lambda: int(time.time() * 1000),
     )
     return environment
 

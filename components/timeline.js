@@ -3,14 +3,13 @@ export default {
   props: { events: Array, texts: Object, running: Boolean },
   template: `
     <ol class="timeline card" role="log" :aria-label="texts.timeline">
-      <li v-for="(event, index) in lines" :key="event.id" :class="[event.level, { now: busy && index === lines.length - 1, fresh: fresh.has(event.id) }]">
+      <li v-for="(event, index) in lines" :key="event.id" :data-level="event.level" :class="{ now: busy && index === lines.length - 1, fresh: fresh.has(event.id) }">
         <time :datetime="event.at" @mouseenter="tell" @focus="tell">[{{ clock(event.at) }}]</time>
         <i class="dot" aria-hidden="true"></i>
         <div>
-          <span class="unseen" v-if="word[event.level]">{{ word[event.level] }}: </span>{{ event.message }}
-          <code class="object" v-if="event.object">{{ event.object }}</code>
+          <span class="unseen" v-if="word[event.level]">{{ word[event.level] }}: </span>{{ event.message }}<template v-if="event.object">&ensp;<code class="object">{{ event.object }}</code></template>
           <details v-if="event.evidence && event.evidence !== event.message">
-            <summary>{{ texts.evidence }}</summary>
+            <summary data-icon="chevron">{{ texts.evidence }}</summary>
             <pre tabindex="0">{{ event.evidence }}</pre>
           </details>
         </div>

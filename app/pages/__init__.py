@@ -11,12 +11,13 @@ def register(services: "Services") -> "Live":
     """Serve all pages and what they need; `stop` what is answered when the process ends."""
     from nicegui import app as nicegui_app
 
-    from app.pages import store, stores
+    from app.pages import missing, store, stores
     from app.pages.live import Live
     from components import theme
 
     live = Live(services)
     theme.serve(nicegui_app)
+    missing.register(nicegui_app)
     stores.register(services, live)
     store.register(services, live)
     return live

@@ -1,12 +1,9 @@
 """What every live page has in common: somebody signed in, our shell around it, and our own words when it breaks."""
 
 import json
-import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -15,18 +12,14 @@ from nicegui import Client, ui
 from app import texts
 from app.actor import Actor
 from app.pages.live import Live
-from app.pages.missing import render_missing
+from app.pages.missing import failure_id, render_missing
 from app.problems import Problem
 from app.services import Services
 from app.sign_in import actor_of, sign_in_address
 from app.status import ClusterStatus
 from components import theme
 
-log = logging.getLogger(__name__)
-
-
-class SignedOut(Exception):
-    """The session ended while a page of it was open."""
+Answer = TypeVar("Answer")
 
 
 class Frame:
@@ -36,29 +29,21 @@ class Frame:
         self.services, self.live, self.request, self.client = services, live, request, client
         self.reader = actor  # who opened the page
 
-    async def actor(self) -> Actor:
-        """Who acts now.  Asked again for every act: a page outlives the session that opened it.  Raises SignedOut."""
-        actor = await actor_of(self.request)
-        if actor is None:
-            raise SignedOut
-        return actor
+    async def attempt(self, act: Callable[[Actor], Awaitable[Answer]]) -> tuple[Answer | None, str | None]:
+        """Let whoever is signed in now do `act`: (its answer, None), or (None, a sentence that says why not).
 
-    def acting(self, act: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """`act`, so that whoever is signed out is led to the form, and a failure ends in a sentence with an id."""
-
-        @wraps(act)
-        async def guarded(*args: Any) -> Any:
-            try:
-                return await act(*args)
-            except SignedOut:
+        Asked for every act, because a page outlives the session that opened it; who is signed out is led to the form.
+        """
+        try:
+            actor = await actor_of(self.request)
+            if actor is None:
                 self.client.run_javascript("location.reload()")  # leads to sign-in and back here
-            except Problem as problem:
-                self.notice(problem.detail)
-            except Exception:
-                self.notice(texts.BROKEN.replace("{id}", failure_id()))
-            return None
-
-        return guarded
+                return None, texts.SIGNED_OUT
+            return await act(actor), None
+        except Problem as problem:
+            return None, problem.detail
+        except Exception as error:
+            return None, texts.BROKEN.replace("{id}", failure_id(error))
 
     def notice(self, sentence: str) -> None:
         """A short notice of something that did not work."""
@@ -87,19 +72,12 @@ def page(services: Services, live: Live, path: str, title: str) -> Callable[[Bui
                 if answer is None:
                     _surround(frame)
                 return answer
-            except Exception:
-                return HTMLResponse(render_missing("broken", quote=failure_id()), 500)
+            except Exception as error:
+                return HTMLResponse(render_missing("broken", quote=failure_id(error)), 500)
 
         return build
 
     return register
-
-
-def failure_id() -> str:
-    """An id for the failure that is being handled: the log has it beside the traceback, the person can quote it."""
-    quote = secrets.token_hex(4)
-    log.exception("failure %s", quote)
-    return quote
 
 
 def _surround(frame: Frame) -> None:

@@ -17,7 +17,7 @@ from components.about import About
 from components.delete_dialog import DeleteDialog
 from components.failure import Failure
 from components.sign_in_details import SignInDetails
-from components.stepper import Mark, Stepper, steps
+from components.stepper import Mark, Step, Stepper, steps, total
 from components.store_header import StoreHeader
 from components.timeline import Timeline
 from provisioning.states import State
@@ -46,6 +46,7 @@ class StorePage:
 
     def __init__(self, frame: Frame, store: StoreView, events: list[EventView]) -> None:
         self._frame, self._store, self._events = frame, store, events
+        self._stores = frame.services.stores
         frame.client.title = texts.DOCUMENT_TITLES["store"].replace("{name}", store.name)
         self._place = html.div()
         with self._place:
@@ -53,11 +54,11 @@ class StorePage:
         frame.until_gone(frame.live.follow(self._on_batch))
 
     def _draw(self) -> None:
-        frame, store, t = self._frame, self._store, texts.STORE
-        facts = _facts(store)
+        store, t = self._store, texts.STORE
+        facts = _facts(store, self._events)
         self._header = StoreHeader(facts, t, on_delete=lambda: self._dialog.open())
         self._stepper = Stepper(self._steps(), t, label=t["progress"])
-        self._failure = Failure(_reason(store), texts.FAILURE, on_retry=frame.acting(self._retry))
+        self._failure = Failure(_reason(store), texts.FAILURE, on_retry=self._retry)
         with html.div().classes("columns"):
             with html.section():
                 html.h2(t["timeline"])
@@ -66,8 +67,8 @@ class StorePage:
                 html.h2(t["about"])
                 self._about = About(facts, t)
                 html.h2(texts.DETAILS["title"])
-                self._details = SignInDetails(texts.DETAILS, on_reveal=frame.acting(self._reveal))
-        self._dialog = DeleteDialog(store.name, texts.DELETE, on_confirm=frame.acting(self._delete))
+                self._details = SignInDetails(texts.DETAILS, on_reveal=self._reveal)
+        self._dialog = DeleteDialog(store.name, texts.DELETE, on_confirm=self._delete)
 
     async def _on_batch(self, batch: Batch) -> None:
         if self._store.name not in batch.names or self._place.is_deleted:
@@ -77,10 +78,10 @@ class StorePage:
             self._say_gone()
             return
         newest = max((event.id for event in self._events), default=0)
-        added = await self._frame.services.stores.events(self._frame.reader, store.name, after=newest)
+        added = await self._stores.events(self._frame.reader, store.name, after=newest)
         self._store = store
         self._events = sorted([*self._events, *added], key=lambda event: (event.at, event.id))
-        facts = _facts(store)
+        facts = _facts(store, self._events)
         self._header.show(facts)
         self._about.show(facts)
         self._stepper.show(self._steps())
@@ -95,35 +96,32 @@ class StorePage:
             html.a(texts.GONE["back"], href="/").classes("btn primary")
 
     async def _retry(self) -> None:
-        try:
-            await self._frame.services.stores.retry(await self._frame.actor(), self._store.name)
-        except Problem as problem:
-            self._failure.refuse(problem.detail)
+        _, refused = await self._frame.attempt(lambda actor: self._stores.retry(actor, self._store.name))
+        if refused:
+            self._failure.refuse(refused)
 
     async def _reveal(self) -> None:
-        try:
-            details = await self._frame.services.stores.credentials(await self._frame.actor(), self._store.name)
-        except Problem as problem:
-            self._details.refuse(problem.detail)
-        else:
+        details, refused = await self._frame.attempt(lambda actor: self._stores.credentials(actor, self._store.name))
+        if details:
             self._details.reveal(details.email, details.password)
+        elif refused:
+            self._details.refuse(refused)
 
     async def _delete(self) -> None:
-        try:
-            await self._frame.services.stores.delete(await self._frame.actor(), self._store.name)
-        except Problem as problem:
-            self._dialog.refuse(problem.detail)
+        _, refused = await self._frame.attempt(lambda actor: self._stores.delete(actor, self._store.name))
+        if refused:
+            self._dialog.refuse(refused)
         else:
             self._dialog.close()
 
-    def _steps(self) -> list[Any]:
-        return steps(self._store.state.value, [Mark(event.kind, event.at) for event in self._events])
+    def _steps(self) -> list[Step]:
+        return steps(self._store.state.value, _marks(self._events))
 
     def _is_running(self) -> bool:
         return self._store.state in RUNNING
 
 
-def _facts(store: StoreView) -> dict[str, Any]:
+def _facts(store: StoreView, events: list[EventView]) -> dict[str, Any]:
     template = TEMPLATES[store.template].title if store.template in TEMPLATES else store.template
     note = ""
     if store.state is State.REQUESTED and store.queue_position:
@@ -138,7 +136,13 @@ def _facts(store: StoreView) -> dict[str, Any]:
         "plan": PLANS[store.plan].title if store.plan in PLANS else store.plan,
         "created_at": store.created_at.isoformat(),
         "note": note,
+        "eta": store.eta_seconds,
+        "took": total(_marks(events)),
     }
+
+
+def _marks(events: list[EventView]) -> list[Mark]:
+    return [Mark(event.kind, event.at) for event in events]
 
 
 def _reason(store: StoreView) -> dict[str, Any] | None:

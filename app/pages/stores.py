@@ -9,7 +9,6 @@ from app import texts
 from app.actor import Actor
 from app.pages.frame import Frame, page
 from app.pages.live import Batch, Live, happening
-from app.problems import Problem
 from app.services import Services
 from app.stores import StoreView
 from components.create_dialog import Choice, CreateDialog, Wish
@@ -31,19 +30,19 @@ async def _build(frame: Frame) -> None:
     services, reader = frame.services, frame.reader
     query = Query.of(frame.request.query_params, list(State))
 
-    async def load(query: Query, cursor: str) -> Part:
-        found = await services.stores.list(
-            await frame.actor(),
-            q=query.q or None,
-            state=State(query.state) if query.state else None,
-            limit=PAGE,
-            cursor=cursor or None,
-        )
-        notes = await asyncio.gather(*(happening(services, reader, store) for store in found.items))
-        rows = [row_of(store, note) for store, note in zip(found.items, notes, strict=True)]
-        return Part(rows, found.next or "")
+    async def load(actor: Actor, query: Query, cursor: str = "") -> Part:
+        state = State(query.state) if query.state else None
+        found = await services.stores.list(actor, q=query.q or None, state=state, limit=PAGE, cursor=cursor or None)
+        notes = await asyncio.gather(*(happening(services, actor, store) for store in found.items))
+        return Part([row_of(store, note) for store, note in zip(found.items, notes, strict=True)], found.next or "")
 
-    part, counts = await asyncio.gather(load(query, ""), services.stores.counts(reader))
+    async def load_more(query: Query, cursor: str) -> Part | None:
+        part, refused = await frame.attempt(lambda actor: load(actor, query, cursor))
+        if refused:
+            frame.notice(refused)
+        return part
+
+    part, counts = await asyncio.gather(load(reader, query), services.stores.counts(reader))
 
     def open_dialog() -> None:
         before, _, after = services.stores.address("{name}").partition("{name}")
@@ -54,7 +53,7 @@ async def _build(frame: Frame) -> None:
         query=query,
         counts=counts,
         texts=texts.STORES,
-        load=load,
+        load=load_more,
         on_create=open_dialog,
     )
     dialog = create_dialog(frame)
@@ -73,28 +72,32 @@ def create_dialog(frame: Frame) -> CreateDialog:
     services = frame.services
 
     async def check(name: str) -> str | None:
-        return await services.stores.name_problem(await frame.actor(), name)
+        problem, refused = await frame.attempt(lambda actor: services.stores.name_problem(actor, name))
+        return problem or refused
 
     async def create(wish: Wish) -> str | None:
-        try:
-            store = await services.stores.create(
-                await frame.actor(), wish.name, template=wish.template, plan=wish.plan, options=wish.options
-            )
-        except Problem as problem:
-            return problem.detail
-        frame.client.open(f"/stores/{store.name}")
-        return None
+        store, refused = await frame.attempt(
+            lambda actor: services.stores.create(actor, wish.name, wish.template, wish.plan, wish.options)
+        )
+        if store:
+            frame.client.open(f"/stores/{store.name}")
+        return refused
 
     return CreateDialog(
         templates=[Choice(each.name, each.title, each.description) for each in TEMPLATES.values()],
         plans=[
-            Choice(each.name, each.title, each.description, each.cpu, each.memory, each.storage)
+            Choice(each.name, each.title, each.description, each.cpu, _size(each.memory), _size(each.storage))
             for each in PLANS.values()
         ],
         texts=texts.CREATE,
-        check=frame.acting(check),
-        create=frame.acting(create),
+        check=check,
+        create=create,
     )
+
+
+def _size(quantity: str) -> str:
+    """Kubernetes' "3Gi" as people write it: "3 GiB"."""
+    return f"{quantity[:-2]}\u00a0{quantity[-2:]}B" if quantity.endswith("i") else quantity
 
 
 async def _changed(batch: Batch, reader: Actor) -> tuple[Sequence[Row], Sequence[str]]:
