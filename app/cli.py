@@ -8,6 +8,7 @@ Exit status: 0 done; 1 it could not be done; 2 the command or a setting is wrong
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -74,6 +75,7 @@ def _port(text: str) -> int:
 
 
 def _serve(chosen: argparse.Namespace) -> None:
+    gc.disable()  # nothing that is loaded at the start is garbage; looking for it costs half a second
     from app import logs, settings, target
 
     loaded = settings.load()
@@ -82,6 +84,8 @@ def _serve(chosen: argparse.Namespace) -> None:
 
     from app.main import serve
 
+    gc.freeze()
+    gc.enable()
     serve(loaded, where, chosen.host, chosen.port)
 
 

@@ -148,7 +148,8 @@ class Runtime:
 
     async def _start_engine(self, kubeconfig: Any, ingress_url: str | None) -> None:
         services, settings = self._services, self._services.settings
-        # The Kubernetes client takes most of a second to load: in a thread, while the first page is served.
+        # What the engine needs takes most of a second to load: in a thread, while the first page is served.
+        await asyncio.to_thread(importlib.import_module, "kubernetes.aio")
         module = await asyncio.to_thread(importlib.import_module, "provisioning.engine")
         jobs = await asyncio.to_thread(importlib.import_module, "app.jobs")
         options = module.EngineOptions(

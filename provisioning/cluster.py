@@ -9,11 +9,13 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import aiohttp
-from kubernetes.aio import client, config
+
+if TYPE_CHECKING:
+    from kubernetes.aio import client
 
 Obj = dict[str, Any]
 
@@ -75,7 +77,7 @@ class ClusterError(Exception):
 class Cluster:
     """A connection to one API server."""
 
-    def __init__(self, api: client.ApiClient) -> None:
+    def __init__(self, api: "client.ApiClient") -> None:
         self._api = api
 
     @classmethod
@@ -84,6 +86,8 @@ class Cluster:
 
         Raises ClusterError when the file or the account cannot be used.
         """
+        from kubernetes.aio import client, config  # takes a third of a second: not before it is needed
+
         configuration = client.Configuration()
         configuration.retries = None
         try:
