@@ -1,0 +1,1 @@
+"""The controllers of the simulated control plane, one file a domain."""
