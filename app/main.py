@@ -20,17 +20,10 @@ from starlette.routing import Route
 from app import api, pages, sign_in, startup
 from app.command_error import CommandError
 from app.guard import Guard
-from app.services import Services
-from app.sessions import Sessions
+from app.services import Services, compose
 from app.settings import Settings
 from app.status import ClusterStatus
-from app.stores import Stores
 from app.target import Target
-from app.tokens import Tokens
-from app.users import Users
-from provisioning.changes import Changes
-from provisioning.database import Database
-from provisioning.secrets import Sealer
 
 log = logging.getLogger(__name__)
 
@@ -40,18 +33,7 @@ STREAMS_END_WITHIN = 5  # seconds, at most, for open requests when the process i
 
 def build(settings: Settings) -> Services:
     """Wire everything that a request can reach onto NiceGUI's application.  Nothing runs yet."""
-    database, changes = Database(settings.database_address), Changes()
-    sealer = Sealer(startup.keys(settings))
-    services = Services(
-        settings=settings,
-        database=database,
-        changes=changes,
-        sealer=sealer,
-        users=Users(database),
-        sessions=Sessions(database),
-        tokens=Tokens(database),
-        stores=Stores(database, changes, settings, sealer),
-    )
+    services = compose(settings)
     nicegui_app.state.services = services
     rest = api.build(services)
     # First, and with their paths as they are: the API's own application answers whatever begins so.

@@ -4,33 +4,34 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from app import startup
+from app.sessions import Sessions
 from app.settings import Settings
 from app.status import ClusterStatus
+from app.stores import Stores
+from app.tokens import Tokens
+from app.users import Users
 from provisioning.changes import Changes
 from provisioning.database import Database
+from provisioning.secrets import Sealer
 
 if TYPE_CHECKING:
-    from app.sessions import Sessions
-    from app.stores import Stores
-    from app.tokens import Tokens
-    from app.users import Users
     from provisioning.engine import Engine
     from provisioning.sandbox import Sandbox
-    from provisioning.secrets import Sealer
 
 
 @dataclass
 class Services:
-    """The parts, wired by `main.build`.  The engine and the sandbox come a moment after the first page is served."""
+    """The parts.  The engine and the sandbox come a moment after the first page is served."""
 
     settings: Settings
     database: Database
     changes: Changes
-    sealer: "Sealer"
-    users: "Users"
-    sessions: "Sessions"
-    tokens: "Tokens"
-    stores: "Stores"
+    sealer: Sealer
+    users: Users
+    sessions: Sessions
+    tokens: Tokens
+    stores: Stores
     engine: "Engine | None" = None
     sandbox: "Sandbox | None" = None
     before_engine: ClusterStatus = field(default_factory=ClusterStatus)
@@ -43,7 +44,22 @@ class Services:
         return ClusterStatus.of(self.engine.status(), self.before_engine.sandbox)
 
 
+def compose(settings: Settings) -> Services:
+    """The parts, wired; nothing runs yet."""
+    database, changes, sealer = Database(settings.database_address), Changes(), Sealer(startup.keys(settings))
+    return Services(
+        settings=settings,
+        database=database,
+        changes=changes,
+        sealer=sealer,
+        users=Users(database),
+        sessions=Sessions(database),
+        tokens=Tokens(database),
+        stores=Stores(database, changes, settings, sealer),
+    )
+
+
 def services_of(app: Any) -> Services:
-    """The services of a FastAPI application that `main.build` or `api.build` made."""
+    """The services of the FastAPI application that `main.build` or `api.build` put them on."""
     services: Services = app.state.services
     return services
