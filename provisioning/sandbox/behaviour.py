@@ -31,10 +31,10 @@ class Behaviour:
 BEHAVIOURS = (
     Behaviour(
         image="*postgres:*",
-        pull=1.0,
+        pull=1.4,
         at_once=('The files belonging to this database system will be owned by user "postgres".',),
         steps=(
-            Step(0.9, "PostgreSQL init process complete; ready for start up.", first_time_only=True),
+            Step(1.1, "PostgreSQL init process complete; ready for start up.", first_time_only=True),
             Step(0.2, 'LOG:  listening on IPv4 address "0.0.0.0", port 5432'),
             Step(0.2, "LOG:  database system is ready to accept connections"),
             Step(0.3),
@@ -45,9 +45,9 @@ BEHAVIOURS = (
         pull=1.5,
         waits_for="DATABASE_HOST",
         steps=(
-            Step(0.7, "storefleet: database restored from the 2.21.2 snapshot", first_time_only=True),
-            Step(1.4, "Server is ready on port: 9000"),
-            Step(1.1, "storefleet: shop prepared"),
+            Step(0.9, "storefleet: database restored from the 2.21.2 snapshot", first_time_only=True),
+            Step(1.6, "Server is ready on port: 9000"),
+            Step(1.2, "storefleet: shop prepared"),
             Step(0.4),
         ),
         stop=0.6,

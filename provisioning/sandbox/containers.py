@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _PULL_FAILS_AFTER = 0.4  # seconds
 _LONGEST_BACKOFF = 300.0
-_FILLED = "sandbox.storefleet.dev/filled"  # on a volume (or pod, without one) whose database is not empty any more
+_FILLED_BY = "sandbox.storefleet.dev/filled-by-"  # on what keeps a database: who filled it already
 
 
 class Containers:
@@ -201,10 +201,8 @@ class Containers:
             return False
         uid, name = pod["metadata"]["uid"], container["name"]
         backing = self._backing(pod, container, behaviour)
-        skipping = f"{run} filled"
-        if f"{run} step 0" not in self._kubelet.moments(pod) and _FILLED in (
-            backing["metadata"].get("annotations") or {}
-        ):
+        skipping, mark = f"{run} filled", _FILLED_BY + name
+        if f"{run} step 0" not in self._kubelet.moments(pod) and mark in (backing["metadata"].get("annotations") or {}):
             self._kubelet.due(pod, skipping, 0)
         for number, step in enumerate(behaviour.steps):
             if step.first_time_only and skipping in self._kubelet.moments(pod):
@@ -217,7 +215,7 @@ class Containers:
                 self._logs.write(uid, name, step.line)
                 if step.first_time_only:
                     self._kubelet.registry.modify(
-                        backing, lambda item: item["metadata"].setdefault("annotations", {}).update({_FILLED: "true"})
+                        backing, lambda item: item["metadata"].setdefault("annotations", {}).update({mark: "true"})
                     )
         return True
 

@@ -22,6 +22,7 @@ VERSION = {
     "platform": "",
 }
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+_IN_ALL = ("Pod", "Service", "Deployment", "ReplicaSet", "StatefulSet", "Job", "HorizontalPodAutoscaler")
 _PATCH_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "force")
 
 
@@ -85,6 +86,8 @@ def _entries(resource: Resource) -> list[Obj]:
     main["verbs"] = _VERBS if resource.stored else ["create"]
     if resource.short_names:
         main["shortNames"] = list(resource.short_names)
+    if resource.kind in _IN_ALL:
+        main["categories"] = ["all"]
     entries = [main]
     for subresource in resource.subresources:
         entry = {

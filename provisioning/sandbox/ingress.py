@@ -132,7 +132,7 @@ def _json(data: Obj, status: int = 200) -> web.Response:
 
 
 def _page(title: str, body: str) -> web.Response:
-    note = "This is a simulated shop: Storefleet runs on its built-in sandbox, without a cluster. Nothing can be bought here."
+    note = "This is a simulated shop: Storefleet runs on its sandbox, without a cluster. Nothing can be bought."
     text = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{title} (simulated shop)</title><style>{_STYLE}</style><h1>{title}</h1>"

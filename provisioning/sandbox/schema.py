@@ -49,7 +49,8 @@ class Schema:
         if not items or not all(isinstance(item, dict) for item in items):
             return None
         if name == "ports" and not self._plain:
-            keys: tuple[str, ...] = ("containerPort", "protocol") if "containerPort" in items[0] else ("port", "protocol")
+            port = "containerPort" if "containerPort" in items[0] else "port"
+            keys: tuple[str, ...] = (port, "protocol")
         elif self._plain and name not in ("ownerReferences", "conditions"):
             return None
         else:

@@ -10,7 +10,7 @@ from provisioning.sandbox.store import Change
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-_PROVISIONING = 0.6  # seconds
+_PROVISIONING = 0.8  # seconds
 _CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
 _VOLUME_PROTECTION = "kubernetes.io/pv-protection"
 
