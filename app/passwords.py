@@ -7,6 +7,7 @@ once wait for each other, instead of holding up the event loop or filling the me
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from app.problems import Problem
@@ -14,6 +15,7 @@ from app.settings import SMALLEST_PASSWORD
 
 LONGEST = 256
 
+_loading = Lock()
 _threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="password")
 
 
@@ -39,10 +41,11 @@ async def verify(password: str, stored: str | None) -> bool:
     return await asyncio.get_running_loop().run_in_executor(_threads, compare)
 
 
-@cache
 def _argon2() -> Any:
-    from passlib.hash import argon2  # not needed to serve the first page
+    with _loading:  # passlib loads its backend at the first use, and two threads must not do that at once
+        from passlib.hash import argon2  # not needed to serve the first page
 
+        argon2.get_backend()
     return argon2
 
 
