@@ -4,6 +4,7 @@ from typing import Any
 
 SHELL = {
     "skip": "Skip to the content",
+    "notices": "Notices",
     "navigation": "Main",
     "stores": "Stores",
     "account": "Account",

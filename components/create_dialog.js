@@ -8,7 +8,7 @@ export default {
         <h2 id="create-title">{{ texts.title }}</h2>
         <div>
           <label class="field"><span>{{ texts.name }}</span>
-            <input class="input" ref="name" v-model="name" @input="typed" name="store" autocapitalize="none" autocorrect="off" spellcheck="false"
+            <input class="input" ref="name" v-model="name" @input="typed" @change="tidy" name="store" autocapitalize="none" autocorrect="off" spellcheck="false"
               maxlength="300" aria-describedby="create-hint create-address" :aria-invalid="verdict === 'wrong' ? 'true' : null"></label>
           <p class="hint" id="create-hint" aria-live="polite" :class="verdict"><i class="icon" v-if="icon" :data-icon="icon"></i><span>{{ hint }}</span></p>
           <p class="address" id="create-address"><span class="unseen">{{ texts.address }}: </span><span>{{ address[0] }}</span><b>{{ address[1] }}</b><span>{{ address[2] }}</span></p>
@@ -75,10 +75,14 @@ export default {
     },
     close() { this.$refs.dialog.close(); },
     typed() {
-      this.name = this.name.trimStart().replace(/\s+$/, "");
       this.refused = "";
       clearTimeout(this.waiting);
       this.waiting = setTimeout(() => this.$emit("check", this.name), 160);
+    },
+    tidy() { // what was pasted often brings spaces along
+      if (this.name === this.name.trim()) return;
+      this.name = this.name.trim();
+      this.typed();
     },
     answer(name, problem) {
       if (name === this.name) this.checked = { name, problem };

@@ -2,7 +2,7 @@
 export default {
   props: { events: Array, texts: Object, running: Boolean },
   template: `
-    <ol class="timeline card" role="log" :aria-label="texts.timeline">
+    <div class="timeline card" role="log" :aria-label="texts.timeline"><ol>
       <li v-for="(event, index) in lines" :key="event.id" :data-level="event.level" :class="{ now: busy && index === lines.length - 1, fresh: fresh.has(event.id) }">
         <time :datetime="event.at" @mouseenter="tell" @focus="tell">[{{ clock(event.at) }}]</time>
         <i class="dot" aria-hidden="true"></i>
@@ -14,7 +14,7 @@ export default {
           </details>
         </div>
       </li>
-    </ol>`,
+    </ol></div>`,
   data() {
     return { lines: this.sorted(this.events), busy: this.running, fresh: new Set(), word: this.texts.levels };
   },

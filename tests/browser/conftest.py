@@ -1,0 +1,106 @@
+"""Browsers as people have them, against a really served dashboard.
+
+Where there is no Chromium these tests are skipped.  Every page that a test opens is watched: a request that leaves this
+machine, an error on the console or an exception in a script fails the test.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.dashboard import EMAIL, PASSWORD, Dashboard
+
+PICTURES = Path(__file__).parent.parent.parent / "test-results" / "pictures"
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("there is no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    served = Dashboard(tmp_path_factory.mktemp("dashboard"))
+    try:
+        yield served.start()
+    finally:
+        served.stop()
+    log = served.log.read_text()
+    assert "Traceback" not in log, log[-6000:]
+
+
+@pytest.fixture
+def open_page(chromium: Browser, dashboard: Dashboard) -> Iterator[OpenPage]:
+    """Open a page as a browser of its own, signed in unless `signed_in` is False."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def watch(page: Page) -> None:
+        page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+        page.on("console", lambda message: message.type == "error" and complaints.append(f"console: {message.text}"))
+
+    def complain_of(address: str) -> None:
+        host = urlsplit(address).hostname or ""
+        if urlsplit(address).scheme in ("http", "https", "ws", "wss") and not (
+            host in ("127.0.0.1", "localhost") or host.endswith(".localhost")
+        ):
+            complaints.append(f"a request to {address}")
+
+    def open_(
+        path: str = "/", *, theme: str = "light", width: int = 1440, height: int = 900, signed_in: bool = True
+    ) -> Page:
+        context = chromium.new_context(
+            base_url=dashboard.url,
+            viewport={"width": width, "height": height},
+            color_scheme=theme,
+            locale="en-GB",
+            timezone_id="Europe/Berlin",
+        )
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        context.on("page", watch)
+        context.on("request", lambda request: complain_of(request.url))
+        if signed_in:
+            answer = context.request.post(
+                "/sign-in",
+                form={"email": EMAIL, "password": PASSWORD},
+                headers={"Origin": dashboard.url},
+                max_redirects=0,
+            )
+            assert answer.status == 303
+        page = context.new_page()
+        page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    # A missing page answers 404, which the console counts as an error: that is what those tests look for.
+    assert [each for each in complaints if "status of 40" not in each] == []
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Keep a picture of a page among the test's results."""
+
+    def take(page: Page, name: str) -> None:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=PICTURES / f"{name}.png")
+
+    return take

@@ -1,0 +1,64 @@
+"""Signing in and out, as a person does it."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.dashboard import EMAIL, PASSWORD
+
+
+def test_a_page_asks_to_sign_in_and_comes_back(open_page, picture):
+    page = open_page("/?state=failed", signed_in=False)
+    expect(page).to_have_url(re.compile(r"/sign-in\?next="))
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    picture(page, "sign-in")
+
+    page.get_by_label("E-mail address").fill(EMAIL)
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("The e-mail address or the password is wrong.")
+    expect(page.get_by_label("E-mail address")).to_have_value(EMAIL)
+    expect(page.get_by_label("Password")).to_be_focused()
+    picture(page, "sign-in-wrong")
+
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/\?state=failed$"))
+    expect(page.get_by_role("heading", name="Stores", level=1)).to_be_visible()
+
+
+def test_password_managers_know_the_fields(open_page):
+    page = open_page("/sign-in", signed_in=False)
+    expect(page.get_by_label("E-mail address")).to_have_attribute("autocomplete", "username")
+    expect(page.get_by_label("Password")).to_have_attribute("autocomplete", "current-password")
+
+
+def test_signing_out_ends_what_an_open_page_can_do(open_page):
+    page = open_page("/")
+    other = page.context.new_page()
+    other.goto("/")
+    expect(other.get_by_role("heading", name="Stores", level=1)).to_be_visible()
+    page.get_by_role("button", name=f"Account: {EMAIL}").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("/sign-in$"))
+
+    other.get_by_role("searchbox").fill("x")
+    expect(other).to_have_url(re.compile("/sign-in"))
+
+
+def test_the_theme_follows_the_system_can_be_set_and_is_remembered(open_page):
+    page = open_page("/", theme="dark")
+    background = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(background)
+    page.get_by_role("button", name=f"Account: {EMAIL}").click()
+    page.get_by_role("radio", name="Light").check(force=True)
+    light = page.evaluate(background)
+    assert light != dark
+    page.reload()
+    assert page.evaluate(background) == light
+    page.get_by_role("button", name=f"Account: {EMAIL}").click()
+    expect(page.get_by_role("radio", name="Light")).to_be_checked()
+    page.get_by_role("radio", name="System").check(force=True)
+    assert page.evaluate(background) == dark
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(background) == light

@@ -1,0 +1,103 @@
+"""The list of stores: search, filters, keys, phones, and what happens to it while it is open."""
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.dashboard import Dashboard
+from tests.browser.test_store_life import create, state
+
+NAMES = ("atelier-nord", "cafe-luna", "fern-and-fig")
+
+
+@pytest.fixture
+def stores(open_page) -> Page:
+    """The list with three ready stores."""
+    page = open_page("/")
+    for name in NAMES:
+        page.goto("/")
+        expect(page.get_by_role("heading", name="Stores", level=1)).to_be_visible()
+        if not page.locator(f"[data-store={name}]").count():
+            create(page, name)
+    for name in NAMES:
+        page.goto(f"/stores/{name}")
+        state(page, "Ready")
+    page.goto("/")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    return page
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("a.name").all_inner_texts()
+
+
+def test_search_and_filters_stand_in_the_address(stores: Page, picture):
+    picture(stores, "stores")
+    stores.keyboard.press("/")
+    expect(stores.get_by_role("searchbox")).to_be_focused()
+    stores.keyboard.type("luna")
+    expect(stores.locator("tbody tr")).to_have_count(1)
+    assert names(stores) == ["cafe-luna"]
+    expect(stores).to_have_url(re.compile(r"\?q=luna$"))
+    stores.reload()
+    expect(stores.get_by_role("searchbox")).to_have_value("luna")
+    assert names(stores) == ["cafe-luna"]
+    stores.get_by_role("button", name="Failed").click()
+    expect(stores.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    picture(stores, "nothing-matches")
+    stores.get_by_role("button", name="Show all stores").click()
+    expect(stores.locator("tbody tr")).to_have_count(3)
+    assert "?" not in stores.url
+
+
+def test_keys_walk_and_open(stores: Page):
+    stores.keyboard.press("j")
+    stores.keyboard.press("j")
+    stores.keyboard.press("k")
+    stores.keyboard.press("j")
+    second = names(stores)[1]
+    expect(stores.get_by_role("link", name=second, exact=True)).to_be_focused()
+    stores.keyboard.press("Enter")
+    expect(stores).to_have_url(re.compile(f"/stores/{second}$"))
+    stores.goto("/")
+    stores.keyboard.press("c")
+    dialog = stores.get_by_role("dialog")
+    expect(dialog.get_by_label("Name", exact=True)).to_be_focused()
+    for _ in range(14):  # the focus stays inside, however often
+        stores.keyboard.press("Tab")
+        assert stores.evaluate("document.activeElement === document.body || !!document.activeElement.closest('dialog')")
+    stores.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_a_change_redraws_its_row_alone(stores: Page):
+    stores.evaluate("document.querySelectorAll('tbody tr').forEach((row) => (row.mark = row.dataset.store))")
+    other = stores.context.new_page()
+    other.goto("/stores/cafe-luna")
+    other.get_by_role("button", name="Delete").click()
+    other.get_by_role("dialog").get_by_role("textbox").fill("cafe-luna")
+    other.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    expect(stores.locator("[data-store=cafe-luna]")).to_have_count(0, timeout=40_000)
+    kept = stores.evaluate("[...document.querySelectorAll('tbody tr')].map((row) => row.mark)")
+    assert sorted(kept) == ["atelier-nord", "fern-and-fig"]
+
+
+@pytest.mark.parametrize("path", ["/", "/stores/fern-and-fig", "/?create", "/sign-in", "/stores/nothing"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_phone_scrolls_in_one_direction_only(stores: Page, open_page, picture, path: str, theme: str):
+    page = open_page(path, theme=theme, width=360, height=780, signed_in=path != "/sign-in")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    picture(page, f"phone-{re.sub('[^a-z]+', '-', path).strip('-') or 'stores'}-{theme}")
+
+
+def test_a_lost_connection_is_said_and_comes_back(stores: Page, dashboard: Dashboard):
+    stores.evaluate("window.socket.disconnect()")
+    banner = stores.locator("#popup")
+    expect(banner).to_be_visible()
+    expect(banner).to_contain_text("Connection lost")
+    stores.evaluate("window.socket.connect()")
+    expect(banner).to_be_hidden()
+    assert httpx.get(f"{dashboard.url}/healthz").status_code == 200
