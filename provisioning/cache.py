@@ -76,6 +76,7 @@ class _Stream:
     watched: Watched
     objects: dict[tuple[str, str], Obj] = field(default_factory=dict)  # by (its own namespace, name)
     trouble: str = "not listed yet"  # "" while list and watch go well
+    listed: bool = False  # ever
 
 
 class Cache:
@@ -105,6 +106,11 @@ class Cache:
     def trouble(self) -> str:
         """Why the cache must not be acted on, as a sentence; "" when it may."""
         return next((stream.trouble for stream in self._streams.values() if stream.trouble), "")
+
+    @property
+    def listed(self) -> bool:
+        """Was everything seen once, whatever is the matter now?"""
+        return all(stream.listed for stream in self._streams.values())
 
     def objects(self, namespace: str) -> list[Obj]:
         """Everything known of one store's namespace."""
@@ -139,7 +145,7 @@ class Cache:
             try:
                 objects, version = await self._cluster.list_all(kind, selector=selector)
                 self._replace(stream, objects)
-                stream.trouble = ""
+                stream.trouble, stream.listed = "", True
                 listed, backoff = loop.time(), 0.2
                 while loop.time() - listed < RELIST_AFTER:
                     seconds = random.randint(240, 300)  # noqa: S311 - spreads the streams over time
@@ -151,12 +157,12 @@ class Cache:
                             elif change != "BOOKMARK":
                                 self._set(stream, {**obj, "kind": kind})
             except ClusterError as error:
-                gone = error.status == 410  # our place in history was compacted: list again, nothing is wrong
-                stream.trouble = "" if gone and not stream.trouble else str(error)
-                if not gone:
-                    log.warning("watch of %s: %s; again in about %.1f s", kind, error, backoff)
-                    await asyncio.sleep(backoff * random.uniform(0.5, 1.5))  # noqa: S311
-                    backoff = min(backoff * 2, LONGEST_BACKOFF)
+                if error.status != 410:  # 410: our place in history was compacted; list again, nothing is wrong
+                    # One cluster that is away breaks every stream: that is told once.
+                    log.log(logging.DEBUG if self.trouble else logging.WARNING, "watch of %s: %s", kind, error)
+                    stream.trouble = str(error)
+                await asyncio.sleep(backoff * random.uniform(0.5, 1.5))  # noqa: S311
+                backoff = min(backoff * 2, LONGEST_BACKOFF)
             except Exception as error:
                 stream.trouble = f"the watch of {kind} failed: {error}"
                 log.exception("watch of %s failed", kind)

@@ -122,7 +122,7 @@ async def add_events(session: AsyncSession, events: Iterable[Event]) -> list[int
     for event in events:
         values = event.model_dump(exclude={"id"}) | {"at": event.at.replace(microsecond=0)}
         insert = dialect.insert(Event).values(**values).on_conflict_do_nothing(index_elements=["store_id", "key"])
-        row = (await session.execute(insert.returning(col(Event.id)))).first()
+        row = (await session.exec(insert.returning(col(Event.id)))).first()
         if row is not None:
             added.append(row[0])
     return added

@@ -129,8 +129,8 @@ def _towards_presence(desired: Desired, observed: Observed, now: datetime, limit
 
 def _give_up_or_try_anew(desired: Desired, finding: Finding) -> Step:
     """A pod from before this attempt may only sit in its back-off, with the cause long mended."""
-    begun = desired.since.replace(microsecond=0)  # the cluster's times are whole seconds
-    if finding.pod and finding.since is not None and finding.since < begun:
+    begun = desired.since.replace(microsecond=0)  # the cluster's times are whole seconds: in doubt it is an old one
+    if finding.pod and finding.since is not None and finding.since <= begun:
         return Step(Do.REPLACE_POD, pod=finding.pod, waiting_for=f"a new {finding.pod}")
     return Step(Do.MARK_FAILED, reason=finding.reason)
 

@@ -84,7 +84,6 @@ class Engine:
         self._told: dict[str, set[str]] = {}  # by store: keys that its timeline has
         self._errors: dict[str, Finding] = {}  # by store: what its last step failed of
         self._back_off: dict[str, tuple[int, float]] = {}  # by name: failed steps in a row, and not before when
-        self._was_connected = False
         self._version: str | None = None
         self._node_count: int | None = None
         self._working = self._queued = 0
@@ -113,8 +112,7 @@ class Engine:
 
     def status(self) -> EngineStatus:
         trouble = self._cache.trouble
-        self._was_connected = self._was_connected or not trouble
-        word = "connected" if not trouble else "away" if self._was_connected else "connecting"
+        word = "connected" if not trouble else "away" if self._cache.listed else "connecting"
         return EngineStatus(word, trouble, self._version, self._node_count, self._working, self._queued)
 
     async def dispatch(self) -> None:
