@@ -24,6 +24,7 @@ from app.services import Services, compose
 from app.settings import Settings
 from app.status import ClusterStatus
 from app.target import Target
+from components import theme
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,6 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
         ui.run(
             host=host,
             port=port,
-            title="Storefleet",
-            dark=None,
             show=False,
             reload=False,
             show_welcome_message=False,
@@ -77,6 +76,7 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=STREAMS_END_WITHIN,
+            **theme.RUN_OPTIONS,
         )
 
 

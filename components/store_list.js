@@ -6,14 +6,14 @@ export default {
     <div class="stores">
       <header class="head">
         <h1>{{ texts.title }}</h1>
-        <div class="search" role="search">
+        <div class="search" role="search" v-if="!none">
           <i class="icon" data-icon="search"></i>
           <input class="input" type="search" ref="search" v-model="wanted.q" @input="typed" :placeholder="texts.search" :aria-label="texts.search" aria-keyshortcuts="/" maxlength="63" autocapitalize="none" spellcheck="false">
           <kbd aria-hidden="true" v-if="!wanted.q">/</kbd>
         </div>
-        <button class="btn primary" type="button" @click="$emit('create')" aria-keyshortcuts="c"><i class="icon" data-icon="plus"></i>{{ texts.create }}</button>
+        <button v-if="!none" class="btn primary" type="button" @click="$emit('create')" aria-keyshortcuts="c"><i class="icon" data-icon="plus"></i>{{ texts.create }}</button>
       </header>
-      <div class="chips" role="group" :aria-label="texts.filter">
+      <div class="chips" role="group" v-if="!none" :aria-label="texts.filter">
         <button v-for="state in ['', ...Object.keys(texts.states)]" :key="state" type="button" class="chip" :class="{ none: !number(state) }" :aria-pressed="wanted.state === state ? 'true' : 'false'" @click="choose(state)">
           {{ state ? texts.states[state] : texts.all }} <span class="number">{{ number(state) }}</span></button>
       </div>
@@ -58,6 +58,7 @@ export default {
   },
   computed: {
     narrowed() { return Boolean(this.wanted.q || this.wanted.state); },
+    none() { return !this.lines.length && !this.narrowed; },
     total() { return Object.values(this.numbers).reduce((sum, each) => sum + each, 0); },
   },
   mounted() {
@@ -87,7 +88,7 @@ export default {
     key(event) {
       const typing = event.target.closest?.("input, textarea, select, dialog, [popover]");
       if (typing || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open]")) return;
-      if (event.key === "/") this.$refs.search.focus();
+      if (event.key === "/") this.$refs.search?.focus();
       else if (event.key === "c") this.$emit("create");
       else if (event.key === "j" || event.key === "k") {
         const links = [...this.$el.querySelectorAll("a.name")];

@@ -28,10 +28,10 @@ KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}
 RUN_OPTIONS: dict[str, Any] = {
     "title": "Storefleet",
     "favicon": icons.FAVICON,
+    "dark": None,
     "language": "en-US",
     "tailwind": False,  # the style is our own: nothing is generated in the browser
     "reconnect_timeout": 30.0,  # a page whose connection breaks off for a moment goes on as it was
-    "show_welcome_message": False,
 }
 """For `ui.run`: what the pages here count on."""
 

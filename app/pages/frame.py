@@ -104,7 +104,8 @@ def _surround(frame: Frame) -> None:
 def _cluster(status: ClusterStatus) -> theme.Cluster:
     t: dict[str, Any] = texts.CLUSTER
     if status.cluster == "connected":
-        parts = [t["sandbox_line"] if status.sandbox else "", f"Kubernetes {status.version}" if status.version else ""]
+        version = (status.version or "").lstrip("v").partition("+")[0]
+        parts = [t["sandbox_line"] if status.sandbox else "", f"Kubernetes {version}" if version else ""]
         if status.node_count is not None:
             parts.append(texts.count(t["nodes"], status.node_count))
         line, notice = " · ".join(part for part in parts if part) or t["connected"], ""
