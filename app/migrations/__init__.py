@@ -3,7 +3,8 @@
 Several processes may start at once on one database; a lock makes them wait for the one that migrates.
 """
 
-from contextlib import nullcontext
+import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -26,8 +27,10 @@ async def migrate(database: Database) -> None:
     async with database.engine.connect() as connection:
         if await connection.run_sync(_revision) == HEAD:
             return
-    file = Path(database.url.database or "") if database.is_sqlite else None
-    with lock(file.with_name(file.name + ".migration"), wait=True) if file else nullcontext():
+    with ExitStack() as held:
+        if database.is_sqlite:
+            file = Path(f"{database.url.database}.migration")
+            await asyncio.to_thread(held.enter_context, lock(file, wait=True))
         async with database.engine.begin() as connection:
             if not database.is_sqlite:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})

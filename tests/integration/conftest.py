@@ -1,0 +1,112 @@
+"""Databases of both kinds, the services on them, the API in this process, and a really served process."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from app import api, services
+from app.actor import Actor
+from app.guard import Guard
+from app.migrations import migrate
+from app.models import User
+from app.services import Services
+from app.settings import Settings
+from tests import postgres
+from tests.integration.served import Served
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL: the one that STOREFLEET_TEST_POSTGRES_URL names, else a private one."""
+    if named := os.environ.get("STOREFLEET_TEST_POSTGRES_URL"):
+        yield named
+    elif commands := postgres.binaries():
+        with postgres.running(commands) as url:
+            yield url
+    else:
+        pytest.skip("there is no PostgreSQL: install it, or set STOREFLEET_TEST_POSTGRES_URL")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty database of the test's own."""
+    server, name = make_url(postgres_server), f"test_{uuid.uuid4().hex}"
+    plain = server.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield server.set(database=name).render_as_string(hide_password=False)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/storefleet.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def parts(database_url: str, tmp_path: Path) -> AsyncIterator[Services]:
+    """Everything but an engine: what people ask for is recorded, and stays as it is."""
+    settings = Settings(database_url=database_url, data_dir=tmp_path, store_url="http://{name}.localhost", in_flight=4)
+    composed = services.compose(settings)
+    await migrate(composed.database)
+    yield composed
+    await composed.database.close()
+
+
+async def add_user(parts: Services, email: str, *, admin: bool = False) -> Actor:
+    """Somebody who cannot sign in, which is quick to make."""
+    async with parts.database.session() as session:
+        user = User(email=email, password_hash="!", admin=admin)
+        session.add(user)
+        await session.commit()
+    return Actor(user.id, user.email, user.admin, "token")
+
+
+async def token_of(parts: Services, actor: Actor) -> str:
+    user = await parts.users.by_email(actor.email)
+    assert user is not None
+    return await parts.tokens.create(actor, user, "test")
+
+
+@pytest.fixture
+async def anna(parts: Services) -> Actor:
+    return await add_user(parts, "anna@example.com")
+
+
+@pytest.fixture
+async def boris(parts: Services) -> Actor:
+    return await add_user(parts, "boris@example.com")
+
+
+@pytest.fixture
+async def admin(parts: Services) -> Actor:
+    return await add_user(parts, "admin@example.com", admin=True)
+
+
+@pytest.fixture
+async def client(parts: Services, anna: Actor) -> AsyncIterator[httpx.AsyncClient]:
+    """The API, asked by anna."""
+    transport = httpx.ASGITransport(Guard(api.build(parts)))
+    headers = {"Authorization": f"Bearer {await token_of(parts, anna)}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`storefleet serve --sandbox` in a process of its own, with an administrator and a token of theirs."""
+    process = Served(tmp_path_factory.mktemp("served"))
+    try:
+        yield process.start()
+    finally:
+        process.stop()

@@ -1,0 +1,91 @@
+"""`storefleet` in processes of its own: what a person or a supervisor meets, through the front doors."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
+ROOT = Path(__file__).parent.parent.parent
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """What a command finds in its environment: ours without anything that concerns Storefleet or a cluster."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("STOREFLEET_", "KUBE"))}
+    # Warnings of other people's modules at import are theirs; ours are errors.
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **settings}
+
+
+def command(*arguments: str, seconds: float = 60, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """`storefleet ARGUMENTS`, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments],
+        env=environment(**settings),
+        cwd=settings.get("STOREFLEET_DATA_DIR", "/"),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+class Served:
+    """`storefleet serve` on a free port, its output in a file."""
+
+    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
+        self.folder = folder
+        self.log = folder / "output"
+        self.arguments = arguments or ("--sandbox",)
+        self.settings = {
+            "STOREFLEET_DATA_DIR": str(folder / "data"),
+            "STOREFLEET_ADMIN_EMAIL": EMAIL,
+            "STOREFLEET_ADMIN_PASSWORD": PASSWORD,
+            "STOREFLEET_SANDBOX_SPEED": "20",
+            **settings,
+        }
+        self.url = ""
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Served":
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app.cli", "serve", "--port", "0", *self.arguments],
+                env=environment(**self.settings),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.process.poll() is None:
+            if addresses := [line.split()[-1] for line in self.lines() if line.startswith("Storefleet serves at ")]:
+                self.url = addresses[-1]
+                try:
+                    if httpx.get(f"{self.url}/healthz", trust_env=False).is_success:
+                        return self
+                except httpx.TransportError:
+                    pass
+            time.sleep(0.05)
+        raise AssertionError(f"it did not start serving:\n{self.log.read_text()[-6000:]}")
+
+    def lines(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(30)
+
+    def token(self) -> str:
+        made = command("token", "create", "--user", EMAIL, **self.settings)
+        assert made.returncode == 0, made.stderr
+        return made.stdout.split()[-1]
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
