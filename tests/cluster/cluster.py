@@ -1,0 +1,35 @@
+"""The real cluster that the tests use, and what is asked of it behind the product's back."""
+
+import json
+import os
+import shutil
+import subprocess
+from typing import Any
+
+KUBECONFIG = os.environ.get("KUBECONFIG", "")
+INGRESS = os.environ.get("STOREFLEET_TEST_INGRESS", "")
+
+
+class Kubectl:
+    """Looks at the cluster by another way than the product does."""
+
+    def __init__(self) -> None:
+        self.command = shutil.which("kubectl") or "kubectl"
+
+    def run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [self.command, "--kubeconfig", KUBECONFIG, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def items(self, kind: str, *arguments: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.run("get", kind, "--output", "json", *arguments))["items"]
+        return found
+
+    def names(self, kind: str, *arguments: str) -> list[str]:
+        return [item["metadata"]["name"] for item in self.items(kind, *arguments)]
