@@ -19,6 +19,8 @@ import type { Settings } from "./environment"
 /** The compiled application: node_modules, medusa-config.js and the snapshot are in it. */
 export const ROOT = path.resolve(__dirname, "..")
 const SNAPSHOT = path.join(ROOT, "snapshot.sql")
+/** Medusa's Redis modules bring migrations beside those of the modules that they replace. */
+const WITH_REDIS = "+redis"
 const LOCK = 0x53544f5245 // "STORE"
 const CONNECT_LIMIT_MS = 3_000
 const SAY_EVERY_MS = 10_000
@@ -37,13 +39,18 @@ interface Shop {
 }
 
 export class Database {
+  private wanted = ""
+  /** Only of an empty database. The build has none yet when it makes it, and migrates. */
+  private snapshot?: string
+
   private constructor(
     private readonly client: Client,
-    private shop: Shop
+    private shop: Shop,
+    private readonly redis: boolean
   ) {}
 
   /** Waits for PostgreSQL for as long as it takes (whoever started the process bounds it), saying so now and then. */
-  static async connect(settings: Settings["database"]): Promise<Database> {
+  static async connect({ database: settings, redisUrl }: Settings): Promise<Database> {
     const begun = Date.now()
     let said = begun
     for (;;) {
@@ -57,7 +64,7 @@ export class Database {
       client.on("error", () => undefined)
       try {
         await client.connect()
-        return new Database(client, await look(client))
+        return new Database(client, await look(client), Boolean(redisUrl))
       } catch (error) {
         await client.end().catch(() => undefined)
         if (!isPassing(error)) throw new Failure("database", reasonOf(error))
@@ -65,7 +72,7 @@ export class Database {
           said = Date.now()
           say(`waiting for the database since ${Math.round((said - begun) / 1000)} s: ${reasonOf(error)}`)
         }
-        await sleep(Date.now() - begun < 60_000 ? 100 : 1_000)
+        await sleep(Date.now() - begun < 60_000 ? 50 : 1_000)
       }
     }
   }
@@ -74,21 +81,28 @@ export class Database {
     return this.shop.prepared
   }
 
-  /**
-   * Makes the schema what the image's code expects. Afterwards the lock is held until `close`, unless the shop was
-   * prepared before and there was nothing to do.
-   */
-  async settle(): Promise<void> {
-    const wanted = await digest()
-    if (this.shop.schema === wanted && this.prepared) return
+  /** The next `settle` only restores the snapshot, which is a matter of a second and not of minutes. */
+  get restorable(): boolean {
+    return this.shop.empty && this.snapshot !== undefined
+  }
+
+  /** Takes the lock, unless there is nothing to do. It is held until `close`. */
+  async claim(): Promise<void> {
+    this.wanted = (await digest()) + (this.redis ? WITH_REDIS : "")
+    if (this.settled && this.prepared) return
     await during("database", async () => {
       await this.lock()
       this.shop = await look(this.client) // what another pod has done in the meantime
-      if (this.shop.empty) await this.restore()
     })
-    if (this.shop.schema === wanted) return
+    if (this.shop.empty) this.snapshot = await readFile(SNAPSHOT, "utf8").catch(() => undefined)
+  }
+
+  /** Makes the schema what the image's code expects. */
+  async settle(): Promise<void> {
+    if (this.restorable) await during("database", () => this.restore(this.snapshot!))
+    if (this.settled) return
     await during("migration", migrate)
-    await during("database", () => this.mark("schema_digest", wanted))
+    await during("database", () => this.mark("schema_digest", this.wanted))
     say("database migrated")
   }
 
@@ -113,9 +127,11 @@ export class Database {
     }
   }
 
-  private async restore(): Promise<void> {
-    const snapshot = await readFile(SNAPSHOT, "utf8").catch(() => undefined)
-    if (snapshot === undefined) return // an image without one migrates, which takes longer and comes to the same
+  private get settled(): boolean {
+    return this.shop.schema === this.wanted || this.shop.schema === this.wanted + WITH_REDIS
+  }
+
+  private async restore(snapshot: string): Promise<void> {
     try {
       await this.client.query(`BEGIN; ${withFreshIds(snapshot)}; COMMIT`)
     } catch (error) {
@@ -185,5 +201,14 @@ async function migrate(): Promise<void> {
   }
   const status = await new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve))
   process.removeListener("SIGTERM", forward)
-  if (status !== 0) throw new Error(`medusa db:migrate ended with status ${status}: ${lastError}`)
+  if (status !== 0) throw new Error(`medusa db:migrate ended with status ${status}: ${messageOf(lastError)}`)
+}
+
+/** Medusa's log lines are JSON, with a stack that no one-line reason has room for. */
+function messageOf(line: string): string {
+  try {
+    return JSON.parse(line).message
+  } catch {
+    return line
+  }
 }

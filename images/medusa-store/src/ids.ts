@@ -1,17 +1,17 @@
 /**
- * Ids of Medusa are a prefix and a ULID (`sp_01J…`). The snapshot holds a few, made when the image was built; a shop
- * gets its own, so that no two shops share one.
+ * Ids of Medusa are ULIDs, most with a prefix (`sp_01J…`). The snapshot holds a few, made when the image was built; a
+ * shop gets its own, so that no two shops share one.
  */
 import { randomBytes } from "node:crypto"
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-const ID = /\b([a-z]+)_[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g
+const ID = /\b([a-z]+_)?[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g
 
 /** `sql` with every id replaced by a new one of the same prefix; the same id by the same new one. */
 export function withFreshIds(sql: string): string {
   const fresh = new Map<string, string>()
-  return sql.replace(ID, (id, prefix: string) => {
-    if (!fresh.has(id)) fresh.set(id, `${prefix}_${ulid(Date.now())}`)
+  return sql.replace(ID, (id, prefix = "") => {
+    if (!fresh.has(id)) fresh.set(id, `${prefix}${ulid(Date.now())}`)
     return fresh.get(id)!
   })
 }

@@ -18,23 +18,22 @@ async function start(settings: Settings): Promise<void> {
   const stopped = onSignal(async () => process.exit(143))
   await during("configuration", () => door.listen(settings.port))
 
-  const [database, medusa] = await Promise.all([
-    settled(settings),
-    during("prepare", async () => {
-      const loader = await import("./medusa.js")
-      await loader.importModules(ROOT)
-      return loader
-    }),
-  ])
-  const shop = await during("prepare", async () => {
-    const server = await medusa.loadServer(ROOT)
-    if (!database.prepared) {
-      const { prepare } = await import("./prepare.js")
-      await prepare(server.container, settings)
-    }
-    return server
+  const claiming = claimed(settings)
+  const settling = claiming.then((database) => database.settle())
+  const loader = await during("prepare", async () => {
+    const medusa = await import("./medusa.js")
+    await medusa.importModules(ROOT)
+    return medusa
   })
-  if (!database.prepared) await database.markPrepared()
+  const database = await claiming
+  // While the snapshot is restored, the server is built as far as it comes without a table to read.
+  if (!database.restorable) await settling
+  const [shop] = await Promise.all([during("prepare", () => loader.loadServer(ROOT, settings.database, settling)), settling])
+  if (!database.prepared) {
+    const { prepare } = await import("./prepare.js")
+    await during("prepare", () => prepare(shop.container, settings))
+    await database.markPrepared()
+  }
   await database.close()
 
   stopped.cancel()
@@ -48,14 +47,15 @@ async function start(settings: Settings): Promise<void> {
   say("shop prepared")
 }
 
-async function settled(settings: Settings): Promise<Database> {
-  const database = await Database.connect(settings.database)
-  await database.settle()
+async function claimed(settings: Settings): Promise<Database> {
+  const database = await Database.connect(settings)
+  await database.claim()
   return database
 }
 
 async function migrate(settings: Settings): Promise<void> {
-  const database = await settled(settings)
+  const database = await claimed(settings)
+  await database.settle()
   await database.close()
 }
 

@@ -8,9 +8,12 @@ import path from "node:path"
 import { setImmediate as turn } from "node:timers/promises"
 import express from "express"
 import loaders, { initializeContainer } from "@medusajs/medusa/loaders/index"
-import { ContainerRegistrationKeys } from "@medusajs/framework/utils"
+import { container as framework } from "@medusajs/framework"
+import { asValue } from "@medusajs/framework/awilix"
+import { ContainerRegistrationKeys, ModulesSdkUtils } from "@medusajs/framework/utils"
 import type { MedusaContainer } from "@medusajs/framework/types"
 import type { RequestListener } from "node:http"
+import type { Settings } from "./environment"
 
 /**
  * Imports what the server will need, of which Medusa by itself would import half only with a database at hand. The
@@ -38,10 +41,24 @@ export interface Medusa {
   shutdown: () => Promise<void>
 }
 
-/** Needs a migrated database. */
-export async function loadServer(root: string): Promise<Medusa> {
+/**
+ * Builds the server on a database that answers. It may still be empty: no connection is handed out before `settled`,
+ * which must not take longer than Medusa waits for one (a minute).
+ */
+export async function loadServer(root: string, database: Settings["database"], settled: Promise<void>): Promise<Medusa> {
+  const connections = ModulesSdkUtils.createPgConnection({
+    clientUrl: database.url,
+    driverOptions: { connection: { ssl: database.ssl } },
+    pool: {
+      min: 2,
+      max: 10,
+      afterCreate: (connection: unknown, done: (error: unknown, connection?: unknown) => void) =>
+        void settled.then(() => done(null, connection), done),
+    },
+  })
+  // Medusa takes a connection that is there rather than make its own.
+  framework.register({ [ContainerRegistrationKeys.PG_CONNECTION]: asValue(connections) })
   const app = express()
   const { container, shutdown } = await loaders({ directory: root, expressApp: app })
-  const database = container.resolve(ContainerRegistrationKeys.PG_CONNECTION)
-  return { container, handle: app, ping: async () => database.raw("SELECT 1"), shutdown }
+  return { container, handle: app, ping: async () => connections.raw("SELECT 1"), shutdown }
 }
