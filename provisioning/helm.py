@@ -1,33 +1,49 @@
-"""Helm, run as a process of its own: installs, upgrades and uninstalls releases.
+"""Helm, run as a process of its own: installs, upgrades, rolls back and uninstalls releases.
 
-A process, because Helm can take its process down with it and must be stoppable from outside.  `helm` where it is
-installed; else `helm_command`, which takes the same arguments and works over Helm's library.  Values go by a file that
-only we can read, and hold no secrets.
+A process, because Helm can take its process down with it, and because a process can be stopped from outside.  It is
+`helm` where version 4 is installed; else `helm_command`, which takes the same arguments and works over Helm's library.
+
+Values go in as a file on standard input: nothing of them is on a command line, and nothing is left on a disk.  The
+environment is a short list, so that no secret of ours reaches a chart's tools or a crash report.  If we are killed, a
+helm that runs is left to end by itself: a finished release is worth more than a locked one.
 """
 
 import asyncio
 import contextlib
-import functools
+import csv
 import importlib.util
+import io
 import json
+import math
 import os
 import re
 import shutil
 import signal
 import sys
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 HISTORY = 5  # revisions that Helm keeps of a release
-GRACE = 5.0  # seconds between asking a helm to end and killing it
-_OUTPUT = 1_000_000  # bytes of output that are read
-_PASSED_ON = ("PATH", "LANG", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+GRACE = 10.0  # seconds between asking a helm to end and killing it; it marks its release `failed` in between
+_KEPT = 256 * 1024  # bytes of each output that are kept; what follows is read and dropped
+_MESSAGE = 2000  # characters of an error's message
+_VERSION_LIMIT = 20.0  # seconds
+
+# What a helm needs of our environment: to be found and to reach the cluster, and what the credential commands that a
+# kubeconfig may name (`aws eks get-token` and its kind) need for their part.
+_PASSED_ON = frozenset(
+    "PATH HOME USER LANG LC_ALL TZ TMPDIR SSL_CERT_FILE SSL_CERT_DIR"
+    " HTTPS_PROXY HTTP_PROXY NO_PROXY https_proxy http_proxy no_proxy".split()
+)
+_PASSED_ON_BEGINNINGS = ("KUBERNETES_SERVICE_", "AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_")
 
 
 class HelmError(Exception):
-    """Helm failed.  The message is its own cause, cleaned; `stderr` is all that it said."""
+    """Helm failed.  The message is the cause, one paragraph; `stderr` is what Helm said, `returncode` how it ended
+    (negative: by that signal; None: it never ran)."""
 
     def __init__(self, message: str, stderr: str = "", returncode: int | None = None) -> None:
         super().__init__(message)
@@ -35,12 +51,24 @@ class HelmError(Exception):
 
 
 class Helm:
-    """Runs helm against one cluster.  Nothing is shared between two runs."""
+    """Runs helm against one cluster.  Runs for different releases may go on side by side."""
 
     def __init__(self, kubeconfig: Path | None, context: str | None, command: Sequence[str] | None = None) -> None:
         """Without `kubeconfig`, helm uses the pod's own account.  `command`: instead of the one that is found."""
-        self._kubeconfig, self._context = kubeconfig, context
+        self._cluster: list[str] = []
+        if kubeconfig is not None:
+            self._cluster += ["--kubeconfig", str(kubeconfig)]
+        if context:
+            self._cluster += ["--kube-context", context]
         self._command = tuple(command) if command else None
+        self._endings: set[asyncio.Task[None]] = set()
+        # Helm's own files, which nobody needs after us; what the cluster serves is remembered there between runs.
+        folder = tempfile.mkdtemp(prefix="storefleet-helm-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._folders = {
+            name: f"{folder}/{name.lower()}"
+            for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "KUBECACHEDIR")
+        }
 
     async def upgrade_install(
         self,
@@ -50,110 +78,198 @@ class Helm:
         values: Mapping[str, Any],
         labels: Mapping[str, str],
         time_limit: float,
+        *,
+        force_conflicts: bool = False,
     ) -> int:
-        """Install the release, or upgrade it to this chart and these values; does not wait for what it makes.
+        """Install the release, or upgrade it to this chart and these values; the revision.
 
-        `labels` go on the release's Secret.  The answer is the revision.  Raises HelmError.
+        Does not wait for what the release makes, only for its hooks.  `labels` go on the Secret that holds the
+        release.  `time_limit` in seconds.  `force_conflicts` takes back fields that somebody else has changed; without
+        it, such a change is an error.  Raises HelmError.
         """
-        with tempfile.NamedTemporaryFile("w", prefix="values-", suffix=".json") as file:
-            json.dump(dict(values), file)  # JSON is YAML; the file is readable by us alone
-            file.flush()
-            arguments = ["upgrade", release, str(chart), "--install", "--values", file.name, "--output", "json"]
-            arguments += ["--labels", ",".join(f"{key}={value}" for key, value in labels.items())]
-            arguments += ["--history-max", str(HISTORY)]
-            answer = await self._run(arguments, namespace, time_limit)
-        try:
-            return int(json.loads(answer)["version"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise HelmError(f"helm's answer has no revision: {answer[:200]}") from error
+        arguments = ["upgrade", "--install", "--values", "-", "--labels", _pairs(labels), "--hide-notes"]
+        arguments += ["--history-max", str(HISTORY), *(["--force-conflicts"] if force_conflicts else [])]
+        said = await self._act([*arguments, "--", release, str(chart)], namespace, time_limit, document(values))
+        # As text: with `--output json`, helm prints the whole chart and everything rendered too.
+        revision = re.search(r"^REVISION: (\d+)$", said, re.MULTILINE)
+        if revision is None:
+            raise HelmError(f"helm did not say which revision it made: {said[:200]!r}", returncode=0)
+        return int(revision[1])
 
     async def uninstall(self, release: str, namespace: str, time_limit: float) -> None:
         """Uninstall the release; one that is not there is fine.  Does not wait for its objects to go."""
-        await self._run(["uninstall", release, "--ignore-not-found"], namespace, time_limit)
+        await self._act(["uninstall", "--ignore-not-found", "--", release], namespace, time_limit)
 
     async def rollback(self, release: str, namespace: str, revision: int, time_limit: float) -> None:
-        """Make `revision` the newest one again."""
-        await self._run(["rollback", release, str(revision)], namespace, time_limit)
+        """Make what `revision` was the newest one again.  Raises HelmError, also where there is no such revision."""
+        arguments = ["rollback", "--history-max", str(HISTORY), "--", release, str(revision)]
+        await self._act(arguments, namespace, time_limit)
 
     async def version(self) -> str:
         """Helm's own version: "v4.2.3"."""
-        return (await self._start(["version", "--template", "{{.Version}}"], 20)).strip()
+        return await self._version_of(await self._found())
 
-    async def _run(self, arguments: list[str], namespace: str, time_limit: float) -> str:
-        arguments = [*arguments, "--namespace", namespace]
-        if self._kubeconfig is not None:
-            arguments += ["--kubeconfig", str(self._kubeconfig)]
-        if self._context:
-            arguments += ["--kube-context", self._context]
-        return await self._start(arguments, time_limit)
+    async def _act(self, arguments: list[str], namespace: str, time_limit: float, given: bytes = b"") -> str:
+        verb, *rest = arguments
+        # For hooks; a second sooner than we, so that helm itself tells which hook did not end.
+        timeout = f"{max(1, math.ceil(time_limit) - 1)}s"
+        where = ["--namespace", namespace, *self._cluster, "--timeout", timeout]
+        return await self._run([*await self._found(), verb, *where, *rest], verb, time_limit, given)
 
-    async def _start(self, arguments: list[str], time_limit: float) -> str:
-        """What helm printed.  Whatever happens to the caller, the process has ended when this returns."""
-        command = self._command or find_command()
-        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        with tempfile.TemporaryDirectory(prefix="helm-") as home:  # its caches; the root may be read-only
-            environment |= {"HOME": home, "HELM_CACHE_HOME": home, "HELM_CONFIG_HOME": home, "HELM_DATA_HOME": home}
-            if self._kubeconfig is None:
-                environment |= {key: value for key, value in os.environ.items() if key.startswith("KUBERNETES_")}
+    async def _found(self) -> tuple[str, ...]:
+        """How helm is run on this machine; looked for once.  Raises HelmError where there is none."""
+        if self._command is None:
+            unusable = "There is no Helm"
+            if path := shutil.which("helm"):
+                version = await self._version_of((path,))
+                if version.startswith("v4."):
+                    self._command = (path,)
+                    return self._command
+                unusable = f"{path} is Helm {version}"
+            if importlib.util.find_spec("helm_python") is None:
+                raise HelmError(
+                    f"{unusable}: put helm, version 4, on the PATH, or install its library: "
+                    "pip install 'storefleet[helm]'"
+                )
+            # By its file, so that it is found whatever the working directory; -P keeps our modules (`secrets`, ...)
+            # from standing in for Python's.
+            self._command = (sys.executable, "-P", str(Path(__file__).with_name("helm_command.py")))
+        return self._command
+
+    async def _version_of(self, command: tuple[str, ...]) -> str:
+        return (await self._run([*command, "version", "--short"], "version", _VERSION_LIMIT)).strip()
+
+    def _environment(self) -> dict[str, str]:
+        passed_on = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _PASSED_ON or name.startswith(_PASSED_ON_BEGINNINGS)
+        }
+        # An empty kubeconfig, so that ~/.kube/config is never taken unasked: it may be somebody's production.
+        return {**passed_on, **self._folders, "KUBECONFIG": os.devnull}
+
+    async def _run(self, command: Sequence[str], verb: str, time_limit: float, given: bytes = b"") -> str:
+        """What helm printed.  Whatever happens to the caller, the process ends."""
+        try:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env=environment,
-                start_new_session=True,  # so that what it starts ends with it
+                env=self._environment(),
+                start_new_session=True,  # a process group of its own: what helm starts is ended with it
             )
-            try:
-                async with asyncio.timeout(time_limit):
-                    output, said, _ = await asyncio.gather(_read(process.stdout), _read(process.stderr), process.wait())
-            except TimeoutError:
-                raise HelmError(f"helm {arguments[0]} did not end within {time_limit:g} s and was stopped") from None
-            finally:
-                await _end(process)
-        if process.returncode != 0:
-            raise HelmError(clean(said) or f"helm ended with status {process.returncode}", said, process.returncode)
-        return output
+        except OSError as error:
+            raise HelmError(f"helm cannot be started: {error}") from error
+        printed, complained = bytearray(), bytearray()
+        running = asyncio.gather(
+            _write(process.stdin, given),
+            _read(process.stdout, printed),
+            _read(process.stderr, complained),
+            process.wait(),
+        )
+        late = False
+        try:
+            async with asyncio.timeout(time_limit):
+                await asyncio.shield(running)
+        except TimeoutError:
+            late = True
+        finally:
+            # A task of its own, so that a second cancellation of ours cannot leave the process behind.
+            ending = asyncio.create_task(_end(process, running))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+            await asyncio.shield(ending)
+        if process.returncode == 0:  # also of one that came to its end while it was asked to
+            return printed.decode(errors="replace")
+        stderr = complained.decode(errors="replace")
+        said = cause(stderr)
+        if late:
+            said = f"helm {verb} did not end within {time_limit:g} s and was stopped" + (f": {said}" if said else "")
+        elif not said:
+            said = f"helm {verb} {_ended_by(process.returncode)}"
+        raise HelmError(said, stderr, process.returncode)
 
 
-@functools.cache
-def find_command() -> tuple[str, ...]:
-    """How helm is run on this machine.  Raises HelmError where there is none."""
-    if found := shutil.which("helm"):
-        return (found,)
-    if importlib.util.find_spec("helm_python"):
-        return (sys.executable, "-m", "provisioning.helm_command")
-    raise HelmError(
-        "There is no Helm: put helm (version 4) on the PATH, or install its library: pip install 'storefleet[helm]'"
-    )
+def document(values: Mapping[str, Any]) -> bytes:
+    r"""`values` as a YAML document.
+
+    JSON is nearly YAML: what differs is that characters beyond the basic plane have no \u escape there, and that
+    some characters may not stand as they are.
+    """
+    text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
-def clean(stderr: str) -> str:
-    """The cause in what helm said: without its warnings, its log lines, and the word Error."""
-    noise = re.compile(r"^(WARNING|level=|time=|[IWE]\d{4} |coalesce\.go|\d{4}/\d\d/\d\d )")
-    lines = [line.strip() for line in stderr.splitlines() if line.strip() and not noise.match(line)]
-    causes = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
-    text = " ".join(lines[causes[-1] :] if causes else lines)
-    return text.removeprefix("Error: ").strip()[:4000]
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
-async def _read(stream: asyncio.StreamReader | None) -> str:
-    """All of it, kept up to a bound; the rest is read and dropped so that the writer does not stall."""
-    kept = bytearray()
-    while stream is not None and (chunk := await stream.read(65536)):
-        kept += chunk[: max(0, _OUTPUT - len(kept))]
-    return kept.decode(errors="replace")
+def cause(stderr: str) -> str:
+    """The cause in what helm said, as one paragraph: without log lines, warnings, stack traces and "Error: "."""
+    lines = [line.strip() for line in stderr.splitlines()]
+    lines = [line for line in lines if line and not _NOISE.match(line)]
+    for number, line in enumerate(lines):
+        if line.startswith(("fatal error: ", "panic: ", "runtime: out of memory")):
+            lines = [f"Helm crashed: {line}"]  # what follows is Go's stack
+            break
+        if line.startswith("Error: "):
+            lines = lines[number:]
+            break
+    text = " ".join(" ".join(lines).split()).removeprefix("Error: ")
+    return text if len(text) <= _MESSAGE else text[:_MESSAGE] + " …"
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End a process that still runs: first ask (helm then marks its release failed), then kill, with all it started."""
-    if process.returncode is not None:
+_NOISE = re.compile(
+    r"""[IWEF]\d{4}\ \d\d:\d\d:\d\d      # klog, by the Kubernetes client
+      | \d{4}/\d\d/\d\d\ \d\d:\d\d:\d\d  # Go's log
+      | (time|level)=                    # Go's structured log
+      | WARNING:|Warning:|coalesce\.go
+    """,
+    re.VERBOSE,
+)
+
+
+def _pairs(labels: Mapping[str, str]) -> str:
+    """`labels` as helm's flag reads them: a line of comma-separated values."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([f"{key}={value}" for key, value in labels.items()])
+    return line.getvalue()
+
+
+def _ended_by(returncode: int | None) -> str:
+    if returncode is not None and returncode < 0:
+        name = signal.Signals(-returncode).name
+        return f"was ended by {name}" + (" (perhaps memory ran out)" if name == "SIGKILL" else "")
+    return f"ended with status {returncode} and said nothing"
+
+
+async def _write(stream: asyncio.StreamWriter | None, given: bytes) -> None:
+    assert stream is not None  # noqa: S101 - a pipe was asked for
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it need not read to the end
+        stream.write(given)
+        await stream.drain()
+    stream.close()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        await stream.wait_closed()
+
+
+async def _read(stream: asyncio.StreamReader | None, kept: bytearray) -> None:
+    """Read to the end, so that the writer never stalls, and keep the beginning."""
+    assert stream is not None  # noqa: S101 - a pipe was asked for
+    while chunk := await stream.read(65536):
+        kept += chunk[: max(0, _KEPT - len(kept))]
+
+
+async def _end(process: asyncio.subprocess.Process, running: "asyncio.Future[Any]") -> None:
+    """End what still runs: first ask helm itself, then kill it with all that it started."""
+    if running.done():
         return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    waiting = asyncio.ensure_future(process.wait())
-    done, _ = await asyncio.wait([waiting], timeout=GRACE)
-    if not done:
+    try:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    await waiting
+            process.terminate()
+        await asyncio.wait([running], timeout=GRACE)
+    finally:
+        if not running.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    await running
