@@ -32,7 +32,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
-        self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=True)
+        self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True)
         if self.is_sqlite:
             sqlalchemy_event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
 

@@ -27,7 +27,7 @@ from provisioning.database import Database, Moved, add_events
 from provisioning.decide import Desired, Do, Limits, Observed, Presence, Step, decide
 from provisioning.failures import Finding, of_kind, part_of
 from provisioning.helm import Helm, HelmError
-from provisioning.milestones import timeline, told_by_log
+from provisioning.milestones import in_order, timeline, told_by_log
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.observe import observe
 from provisioning.probe import Probe
@@ -311,7 +311,7 @@ class Engine:
                             names.namespace(store.name), pod["metadata"]["name"], "medusa"
                         )
                         events += told_by_log(store.id, pod, log_end)
-        return events
+        return in_order(events)
 
     async def _tell(self, session: AsyncSession, store: Store, events: list[Event]) -> None:
         """Add to the timeline what it does not have yet."""

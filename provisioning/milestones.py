@@ -14,9 +14,20 @@ from provisioning.models import Event, Level
 SECRET = "store-secrets"  # noqa: S105 - the object's name
 _POLICIES = ("ResourceQuota", "LimitRange", "NetworkPolicy")
 
-# Within one second, which is as fine as the cluster tells: what has to come before what.
-_ORDER = ("namespace.created", "secrets.applied", "pvc.created", "volume.bound", "postgres.ready", "medusa.created")
-_RANK = {kind: rank for rank, kind in enumerate((*_ORDER, "ingress.created", "medusa.ready"))}
+_ORDER = (
+    "namespace.created",
+    "secrets.applied",
+    "pvc.created",
+    "volume.bound",
+    "postgres.ready",
+    "medusa.created",
+    "ingress.created",
+    "database.restored",
+    "database.migrated",
+    "shop.prepared",
+    "medusa.ready",
+)
+_RANK = {kind: rank for rank, kind in enumerate(_ORDER)}
 
 _TOLD_BY_THE_SHOP = {
     "database restored": ("database.restored", "Database restored"),
@@ -35,7 +46,12 @@ def timeline(store_id: str, objects: Sequence[Obj]) -> list[Event]:
     """The events that a store's objects attest, oldest first; `key` names the very object, so each comes once."""
     events = [*_created(store_id, objects), *_in_place(store_id, objects), *_ready(store_id, objects)]
     events += _warnings(store_id, objects)
-    return sorted(events, key=lambda event: (event.at, _RANK.get(event.kind, len(_RANK))))
+    return in_order(events)
+
+
+def in_order(events: list[Event]) -> list[Event]:
+    """Oldest first; within one second, which is as fine as the cluster tells, what has to come before what."""
+    return sorted(events, key=lambda event: (event.at.replace(microsecond=0), _RANK.get(event.kind, len(_RANK))))
 
 
 def told_by_log(store_id: str, pod: Obj, log: str) -> list[Event]:

@@ -10,7 +10,7 @@ from tests.cluster.cluster import INGRESS, KUBECONFIG, Kubectl
 __all__ = ["chromium"]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def _cluster() -> None:
     if not (KUBECONFIG and INGRESS):
         pytest.skip("needs a cluster: set KUBECONFIG and STOREFLEET_TEST_INGRESS (the address of its ingress)")
