@@ -39,6 +39,7 @@ DELETION_TAKES = 10  # seconds to tell who waits for a name to become free
 PLACE_FREES_IN = 15  # seconds to tell who waits for a place in the queue
 START_TAKES = 20  # seconds, at most, until it is settled where stores are served
 TRIES = 5  # to record a wish while the engine moves the same store
+_PART_OF_A_NAME = re.compile(r"[a-z0-9-]*")
 DEFAULT_STORE_URL = "http://{name}.localhost"
 
 
@@ -182,13 +183,17 @@ class Stores:
         cursor: str | None = None,
     ) -> StorePage:
         """Newest first.  `owner` is an e-mail address, `q` a part of the name; `cursor` a page's `next`."""
+        q = (q or "").strip().lower()
+        if not _PART_OF_A_NAME.fullmatch(q):
+            return StorePage(items=[], next=None)
         query = select(Store).where(*_visible(actor))
         if state is not None:
             query = query.where(col(Store.state) == state)
         if owner is not None:
+            owner = owner.replace("\0", "")  # PostgreSQL takes none in a text
             query = query.join(User, col(User.id) == col(Store.owner_id)).where(col(User.email) == owner.lower())
         if q:
-            query = query.where(col(Store.name).contains(q.strip().lower(), autoescape=True))
+            query = query.where(col(Store.name).contains(q))
         if cursor is not None:
             at, last = _open_cursor(cursor)
             # Spelled out: SQLite and PostgreSQL agree on this, and a row that comes or goes shifts no page.

@@ -37,14 +37,17 @@ class Users:
 
     async def authenticate(self, email: str, password: str) -> User | None:
         """The user whose e-mail address and password these are; it takes as long whether there is one or not."""
-        async with self._database.session() as session:
-            found = (await session.exec(select(User).where(col(User.email) == email.strip().lower()))).first()
+        found = await self.by_email(email)
         right = await passwords.verify(password, found.password_hash if found else None)
         return found if found and right and not found.disabled else None
 
     async def by_email(self, email: str) -> User | None:
+        """The account with this address, however it is typed."""
+        email = email.strip().lower()
+        if not _EMAIL.fullmatch(email):
+            return None
         async with self._database.session() as session:
-            return (await session.exec(select(User).where(col(User.email) == email.strip().lower()))).first()
+            return (await session.exec(select(User).where(col(User.email) == email))).first()
 
     async def any(self) -> bool:
         """Is there anybody yet?"""

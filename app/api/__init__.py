@@ -22,7 +22,6 @@ def build(services: Services) -> FastAPI:
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=errors.LARGEST_BODY,
     )
     api.state.services = services
     errors.install(api)

@@ -1,9 +1,11 @@
 """Who asks, and what they ask it of: the arguments that routes share."""
 
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel
 
 from app.actor import Actor
 from app.problems import Problem
@@ -25,6 +27,21 @@ async def _actor(request: Request, _: Annotated[object, Depends(_documented)]) -
         challenge = 'Bearer error="invalid_token"' if wrong else "Bearer"
         raise Problem(401, sentence, headers={"WWW-Authenticate": challenge})
     return actor
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For the OpenAPI document: a route may answer problems of these kinds, and 401."""
+    content = {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in (401, *statuses)}
 
 
 CurrentServices = Annotated[Services, Depends(_services)]

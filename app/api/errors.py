@@ -6,6 +6,7 @@ import secrets
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,7 +16,9 @@ log = logging.getLogger(__name__)
 
 LARGEST_BODY = 64 * 1024  # bytes
 
+_NOT_JSON = "The body has to be JSON, sent with “Content-Type: application/json”."
 _SENTENCES = {
+    400: _NOT_JSON,
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
     413: f"The body is larger than {LARGEST_BODY // 1024} KiB.",
@@ -29,6 +32,7 @@ def install(api: FastAPI) -> None:
     api.exception_handler(RequestValidationError)(_invalid)
     api.exception_handler(OperationalError)(_no_database)
     api.exception_handler(InterfaceError)(_no_database)
+    api.add_middleware(BodyLimit)
     api.add_middleware(Surprises)
 
 
@@ -45,8 +49,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
     errors = error.errors()
     # What is wrong with the body as a whole: it is absent, not JSON, or not said to be JSON.
     if any(each["type"] == "json_invalid" or (each["loc"] == ("body",) and _no_json(each)) for each in errors):
-        sentence = "The body has to be JSON, sent with “Content-Type: application/json”."
-        return Problem(400, sentence).response()
+        return Problem(400, _NOT_JSON).response()
     told = [{"field": _field(each["loc"]), "detail": f"{each['msg']}."} for each in errors]
     sentence = " ".join(f"{each['field'] or 'The body'}: {each['detail']}" for each in told[:3])
     return Problem(422, sentence, extra={"errors": told[:20]}).response()
@@ -63,6 +66,33 @@ def _field(loc: tuple[str | int, ...]) -> str:
 async def _no_database(request: Request, error: Exception) -> Response:
     log.error("the database does not answer: %s", error)
     return Problem(503, "The database does not answer. Try again in a moment.", retry_after=5).response()
+
+
+class BodyLimit:
+    """Refuses a body that is too large: at once when it says so, else as soon as it has become so.
+
+    (Starlette's own limit answers in plain text.)
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = Headers(scope=scope).get("content-length", "0") if scope["type"] == "http" else "0"
+        if not length.isdigit() or int(length) > LARGEST_BODY:
+            await Problem(413, _SENTENCES[413]).response()(scope, receive, send)
+            return
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > LARGEST_BODY:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, counted, send)
 
 
 class Surprises:

@@ -35,8 +35,8 @@ async def readyz(services: CurrentServices) -> Response:
 
 async def _database(services: Services) -> str:
     try:
-        async with services.database.session() as session:
-            await session.execute(text("SELECT 1"))
+        async with services.database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
     except (SQLAlchemyError, OSError) as error:
         log.warning("the database does not answer: %s", error)
         return "away"

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from app.api.access import CurrentActor
+from app.api.access import CurrentActor, refusals
 
 router = APIRouter(tags=["people"])
 
@@ -16,7 +16,7 @@ class Me(BaseModel):
     admin: bool
 
 
-@router.get("/me")
+@router.get("/me", responses=refusals())
 async def me(actor: CurrentActor) -> Me:
     """The user whose token or session this is."""
     return Me(id=actor.user_id, email=actor.email, admin=actor.admin)

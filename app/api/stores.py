@@ -6,19 +6,10 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.access import CurrentActor, CurrentServices, StoreName
+from app.api.access import CurrentActor, CurrentServices, StoreName, refusals
 from app.api.stream import follow
 from app.stores import EventView, StorePage, StoreView
 from provisioning.states import State
-
-
-class ProblemDocument(BaseModel):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
 
 
 class NewStore(BaseModel):
@@ -40,15 +31,10 @@ class Timeline(BaseModel):
     items: list[EventView]
 
 
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    content = {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}}
-    return {status: {"description": "Refused.", "content": content} for status in (401, *statuses)}
-
-
 router = APIRouter(prefix="/stores", tags=["stores"])
 
 
-@router.post("", status_code=202, responses=_refusals(400, 409, 413, 422, 429, 503))
+@router.post("", status_code=202, responses=refusals(400, 409, 413, 422, 429, 503))
 async def create(
     new: NewStore, request: Request, response: Response, actor: CurrentActor, services: CurrentServices
 ) -> StoreView:
@@ -58,7 +44,7 @@ async def create(
     return store
 
 
-@router.get("", name="list", responses=_refusals(422))
+@router.get("", name="list", responses=refusals(422))
 async def list_(
     actor: CurrentActor,
     services: CurrentServices,
@@ -72,25 +58,25 @@ async def list_(
     return await services.stores.list(actor, state=state, owner=owner, q=q, limit=limit, cursor=cursor)
 
 
-@router.get("/{name}", responses=_refusals(404))
+@router.get("/{name}", responses=refusals(404))
 async def get(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
     """One store."""
     return await services.stores.get(actor, name)
 
 
-@router.delete("/{name}", status_code=202, responses=_refusals(404, 409))
+@router.delete("/{name}", status_code=202, responses=refusals(404, 409))
 async def delete(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
     """Delete a store and all its data. It is gone when its address answers 404."""
     return await services.stores.delete(actor, name)
 
 
-@router.post("/{name}/retry", status_code=202, responses=_refusals(404, 409))
+@router.post("/{name}/retry", status_code=202, responses=refusals(404, 409))
 async def retry(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
     """Let a FAILED store have another try; it goes on from what is there."""
     return await services.stores.retry(actor, name)
 
 
-@router.get("/{name}/events", responses=_refusals(404))
+@router.get("/{name}/events", responses=refusals(404))
 async def events(name: StoreName, actor: CurrentActor, services: CurrentServices) -> Timeline:
     """What happened to a store so far."""
     return Timeline(items=await services.stores.events(actor, name))
@@ -99,7 +85,7 @@ async def events(name: StoreName, actor: CurrentActor, services: CurrentServices
 @router.get(
     "/{name}/events/stream",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **_refusals(404)},
+    responses={200: {"content": {"text/event-stream": {}}}, **refusals(404)},
 )
 async def stream(
     name: StoreName,

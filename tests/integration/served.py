@@ -14,8 +14,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 def environment(**settings: str) -> dict[str, str]:
     """What a command finds in its environment: ours without anything that concerns Storefleet or a cluster."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("STOREFLEET_", "KUBE"))}
-    # Warnings of other people's modules at import are theirs; ours are errors.
+    not_for_it = ("STOREFLEET_", "KUBE", "PYTEST_", "NICEGUI_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(not_for_it)}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **settings}
 
 

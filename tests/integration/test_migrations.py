@@ -14,6 +14,7 @@ import app.migrations
 import app.models  # noqa: F401 - fills the metadata
 from app.migrations import HEAD, Unknown, migrate
 from provisioning.database import Database
+from tests.integration.conftest import BOTH_DATABASES
 
 
 def differences(connection: Connection) -> list[object]:
@@ -21,6 +22,7 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, SQLModel.metadata))
 
 
+@BOTH_DATABASES
 async def test_upgrade_from_empty_equals_the_models(database_url: str) -> None:
     database = Database(database_url)
     await migrate(database)
@@ -29,6 +31,7 @@ async def test_upgrade_from_empty_equals_the_models(database_url: str) -> None:
     await database.close()
 
 
+@BOTH_DATABASES
 async def test_many_at_once_migrate_once(database_url: str) -> None:
     databases = [Database(database_url) for _ in range(4)]
     await asyncio.gather(*(migrate(database) for database in databases))
@@ -38,6 +41,7 @@ async def test_many_at_once_migrate_once(database_url: str) -> None:
         await database.close()
 
 
+@BOTH_DATABASES
 async def test_a_newer_database_is_left_alone(database_url: str) -> None:
     database = Database(database_url)
     await migrate(database)
