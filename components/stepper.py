@@ -43,34 +43,35 @@ class Step:
     since: datetime | None = None
 
 
-def steps(state: str, events: Sequence[Mark]) -> list[Step]:
+def steps(state: str, events: Sequence[Mark], culprit: str = "") -> list[Step]:
     """The steps of a store in `state` (its word) with these events, oldest first.
 
     A step's time runs from the end of the one before it, or from the last retry.  Steps run side by side in the
-    cluster, so one that ended before its predecessor took no time of its own.
+    cluster, so one that ended before its predecessor took no time of its own.  `culprit`: the key of the step that a
+    failed store failed at, where it is known; else it is the first that did not end.
     """
     plan = DELETING if state == "DELETING" else SETTING_UP
     ends = {kind: next((event.at for event in reversed(events) if event.kind == kind), None) for _, kind in plan}
     if state == "READY":  # it is up: what the timeline misses (a restart took it along) happened all the same
         ends = {kind: at or max((each.at for each in events), default=None) for kind, at in ends.items()}
+    elif "store.ready" in ends:  # it was ready once, and is on its way again
+        ends["store.ready"] = None
+    undone = [key for key, kind in plan if ends[kind] is None]
+    current = culprit if culprit in undone else next(iter(undone), None)
     retries = [event.at for event in events if event.kind == "retry.requested"]
     found: list[Step] = []
     last: datetime | None = None
     for key, kind in plan:
-        end = ends[kind]
-        if end is None:
-            active = all(step.state == "done" for step in found) and state != "REQUESTED"
-            began = max([at for at in (last, *retries) if at], default=None)
-            if active and state == "FAILED":
-                found.append(Step(key, "failed"))
-            elif active:
-                found.append(Step(key, "now", since=began))
-            else:
-                found.append(Step(key, "next"))
-            continue
-        since = max([at for at in (last, *(retry for retry in retries if retry <= end)) if at], default=end)
-        found.append(Step(key, "done", seconds=max(0.0, (end - since).total_seconds())))
-        last = max(last or end, end)
+        if end := ends[kind]:
+            since = max([at for at in (last, *(retry for retry in retries if retry <= end)) if at], default=end)
+            found.append(Step(key, "done", seconds=max(0.0, (end - since).total_seconds())))
+            last = max(last or end, end)
+        elif key != current or state == "REQUESTED":
+            found.append(Step(key, "next"))
+        elif state == "FAILED":
+            found.append(Step(key, "failed"))
+        else:
+            found.append(Step(key, "now", since=max([at for at in (last, *retries) if at], default=None)))
     return found
 
 

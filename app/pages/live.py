@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from app.actor import Actor
@@ -16,6 +17,7 @@ from app.problems import Problem
 from app.services import Services
 from app.status import ClusterStatus
 from app.stores import StoreView
+from components.stepper import Mark, share_done, steps
 from provisioning.changes import Change
 from provisioning.states import State
 
@@ -25,6 +27,14 @@ PAUSE = 0.25  # seconds between two batches
 WATCH = 1.0  # seconds between two looks at how the cluster is
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Happening:
+    """What happens to a store that is on its way."""
+
+    note: str = ""  # the latest line of its timeline
+    share: float | None = None  # of the way that is behind
 
 
 class Batch:
@@ -48,8 +58,8 @@ class Batch:
 
         return await self._once(actor, "store", name, get)
 
-    async def happening(self, actor: Actor, store: StoreView) -> str:
-        """The latest line of the timeline of a store that is on its way."""
+    async def happening(self, actor: Actor, store: StoreView) -> Happening:
+        """What happens to a store that is on its way."""
         return await self._once(actor, "happening", store.name, lambda: happening(self._services, actor, store))
 
     async def counts(self, actor: Actor) -> dict[str, int]:
@@ -62,15 +72,16 @@ class Batch:
         return await self._answers[key]  # type: ignore[return-value]
 
 
-async def happening(services: Services, actor: Actor, store: StoreView) -> str:
-    """The latest line of a store's timeline while it is on its way; "" otherwise."""
+async def happening(services: Services, actor: Actor, store: StoreView) -> Happening:
+    """What happens to `store`, by its timeline; nothing unless it is on its way."""
     if store.state not in (State.PROVISIONING, State.DELETING):
-        return ""
+        return Happening()
     try:
         events = await services.stores.events(actor, store.name)
     except Problem:
-        return ""
-    return events[-1].message if events else ""
+        return Happening()
+    done = share_done(steps(store.state.value, [Mark(event.kind, event.at) for event in events]))
+    return Happening(events[-1].message if events else "", done)
 
 
 Listener = Callable[[Batch], Awaitable[None]]

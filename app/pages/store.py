@@ -115,7 +115,7 @@ class StorePage:
             self._dialog.close()
 
     def _steps(self) -> list[Step]:
-        return steps(self._store.state.value, _marks(self._events))
+        return steps(self._store.state.value, _marks(self._events), _culprit(self._store))
 
     def _is_running(self) -> bool:
         return self._store.state in RUNNING
@@ -143,6 +143,12 @@ def _facts(store: StoreView, events: list[EventView]) -> dict[str, Any]:
 
 def _marks(events: list[EventView]) -> list[Mark]:
     return [Mark(event.kind, event.at) for event in events]
+
+
+def _culprit(store: StoreView) -> str:
+    """The step that the reason of a failure speaks of: "Medusa pod failed to start" is about Medusa."""
+    message = store.reason.message if store.reason else ""
+    return next((key for key, title in texts.STORE["steps"].items() if message.startswith(title)), "")
 
 
 def _reason(store: StoreView) -> dict[str, Any] | None:

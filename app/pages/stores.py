@@ -8,7 +8,7 @@ from fastapi import Response
 from app import texts
 from app.actor import Actor
 from app.pages.frame import Frame, page
-from app.pages.live import Batch, Live, happening
+from app.pages.live import Batch, Happening, Live, happening
 from app.services import Services
 from app.stores import StoreView
 from components.create_dialog import Choice, CreateDialog, Wish
@@ -33,8 +33,8 @@ async def _build(frame: Frame) -> None:
     async def load(actor: Actor, query: Query, cursor: str = "") -> Part:
         state = State(query.state) if query.state else None
         found = await services.stores.list(actor, q=query.q or None, state=state, limit=PAGE, cursor=cursor or None)
-        notes = await asyncio.gather(*(happening(services, actor, store) for store in found.items))
-        return Part([row_of(store, note) for store, note in zip(found.items, notes, strict=True)], found.next or "")
+        now = await asyncio.gather(*(happening(services, actor, store) for store in found.items))
+        return Part([row_of(*each) for each in zip(found.items, now, strict=True)], found.next or "")
 
     async def load_more(query: Query, cursor: str) -> Part | None:
         part, refused = await frame.attempt(lambda actor: load(actor, query, cursor))
@@ -112,8 +112,9 @@ async def _changed(batch: Batch, reader: Actor) -> tuple[Sequence[Row], Sequence
     return rows, gone
 
 
-def row_of(store: StoreView, note: str) -> Row:
-    """A store as the list shows it; `note` is what happens to it right now."""
+def row_of(store: StoreView, now: Happening) -> Row:
+    """A store as the list shows it."""
+    note = now.note
     if store.state is State.FAILED and store.reason:
         note = store.reason.message
     elif store.state is State.REQUESTED and store.queue_position:
@@ -127,4 +128,5 @@ def row_of(store: StoreView, note: str) -> Row:
         created_at=store.created_at.isoformat(),
         note=note,
         eta=store.eta_seconds,
+        share=now.share,
     )

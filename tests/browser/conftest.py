@@ -7,12 +7,13 @@ machine, an error on the console or an exception in a script fails the test.
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.dashboard import EMAIL, PASSWORD, Dashboard
+from tests.browser.dashboard import ADMIN, PASSWORD, Dashboard
 
 PICTURES = Path(__file__).parent.parent.parent / "test-results" / "pictures"
 FLAGS = (
@@ -34,7 +35,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     served = Dashboard(tmp_path_factory.mktemp("dashboard"))
     try:
@@ -45,9 +46,18 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     assert "Traceback" not in log, log[-6000:]
 
 
+@pytest.fixture(scope="session")
+def cookies() -> dict[str, list[Any]]:
+    """Of the people who are signed in."""
+    return {}
+
+
 @pytest.fixture
-def open_page(chromium: Browser, dashboard: Dashboard) -> Iterator[OpenPage]:
-    """Open a page as a browser of its own, signed in unless `signed_in` is False."""
+def open_page(chromium: Browser, dashboard: Dashboard, cookies: dict[str, list[Any]]) -> Iterator[OpenPage]:
+    """Open a page in a browser of its own, as a person (None: nobody is signed in).
+
+    Who is signed in once stays so for the tests after it, unless it is to be a `fresh` sign-in.
+    """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
@@ -63,7 +73,13 @@ def open_page(chromium: Browser, dashboard: Dashboard) -> Iterator[OpenPage]:
             complaints.append(f"a request to {address}")
 
     def open_(
-        path: str = "/", *, theme: str = "light", width: int = 1440, height: int = 900, signed_in: bool = True
+        path: str = "/",
+        *,
+        person: str | None = ADMIN,
+        fresh: bool = False,
+        theme: str = "light",
+        width: int = 1440,
+        height: int = 900,
     ) -> Page:
         context = chromium.new_context(
             base_url=dashboard.url,
@@ -76,14 +92,18 @@ def open_page(chromium: Browser, dashboard: Dashboard) -> Iterator[OpenPage]:
         context.set_default_timeout(15_000)
         context.on("page", watch)
         context.on("request", lambda request: complain_of(request.url))
-        if signed_in:
+        if person in cookies and not fresh:
+            context.add_cookies(cookies[person])
+        elif person:
             answer = context.request.post(
                 "/sign-in",
-                form={"email": EMAIL, "password": PASSWORD},
+                form={"email": person, "password": PASSWORD},
                 headers={"Origin": dashboard.url},
                 max_redirects=0,
             )
             assert answer.status == 303
+            if not fresh:
+                cookies[person] = context.cookies()
         page = context.new_page()
         page.goto(path)
         return page

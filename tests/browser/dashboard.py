@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-EMAIL = "ann@example.com"
+ADMIN = "admin@example.com"
+ANN, BEN, CARA = PEOPLE = ("ann@example.com", "ben@example.com", "cara@example.com")
 PASSWORD = "correct horse battery"
 ROOT = Path(__file__).parent.parent.parent
 
@@ -30,7 +31,7 @@ class Dashboard:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         environment |= {
             "STOREFLEET_DATA_DIR": str(self.folder / "data"),
-            "STOREFLEET_ADMIN_EMAIL": EMAIL,
+            "STOREFLEET_ADMIN_EMAIL": ADMIN,
             "STOREFLEET_ADMIN_PASSWORD": PASSWORD,
             "STOREFLEET_SANDBOX_SPEED": str(self.speed),
         }

@@ -1,5 +1,5 @@
-"""`storefleet serve`, whose sandbox breaks and mends on request: SIGUSR1, no image can be pulled any more; SIGUSR2, all
-is well again.  Everything else is the real thing."""
+"""`storefleet serve` with people in it, whose sandbox breaks and mends on request: after SIGUSR1 no image can be pulled
+any more, after SIGUSR2 all is well again.  Everything else is the real thing."""
 
 import asyncio
 import signal
@@ -7,8 +7,15 @@ import sys
 
 from nicegui import app as nicegui_app
 
+from app.actor import COMMAND_LINE
 from app.cli import main
 from provisioning.sandbox import ImageFault
+from tests.browser.dashboard import PASSWORD, PEOPLE
+
+
+async def add_people() -> None:
+    for email in PEOPLE:
+        await nicegui_app.state.services.users.create(COMMAND_LINE, email, PASSWORD)
 
 
 def take_requests() -> None:
@@ -18,5 +25,6 @@ def take_requests() -> None:
 
 
 if __name__ == "__main__":
+    nicegui_app.on_startup(add_people)
     nicegui_app.on_startup(take_requests)
     sys.exit(main())

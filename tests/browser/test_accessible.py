@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.dashboard import Dashboard
+from tests.browser.dashboard import BEN, Dashboard
 from tests.browser.test_store_life import create, state
 
 
@@ -21,7 +21,7 @@ def check(page: Page) -> None:
 @pytest.fixture
 def shops(open_page, dashboard: Dashboard) -> None:
     """One store that is ready, one that failed."""
-    page = open_page("/stores/fern")
+    page = open_page("/stores/fern", person=BEN)
     if page.get_by_role("heading", name="There is no such store").is_visible():
         page.goto("/")
         create(page, "fern")
@@ -38,7 +38,7 @@ def shops(open_page, dashboard: Dashboard) -> None:
     "path", ["/", "/?q=nothing-like-it", "/?create", "/stores/fern", "/stores/dahlia", "/stores/no", "/no"]
 )
 def test_pages(shops, open_page, picture, path: str, theme: str):
-    page = open_page(path, theme=theme)
+    page = open_page(path, person=BEN, theme=theme)
     page.wait_for_load_state("networkidle")
     if path == "/?create":
         expect(page.get_by_role("dialog")).to_be_visible()
@@ -48,7 +48,7 @@ def test_pages(shops, open_page, picture, path: str, theme: str):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_opens_on_a_page(shops, open_page, picture, theme: str):
-    page = open_page("/stores/fern", theme=theme)
+    page = open_page("/stores/fern", person=BEN, theme=theme)
     page.get_by_role("button", name="Reveal").click()
     expect(page.get_by_role("button", name="Hide")).to_be_visible()
     page.locator(".account").click()
@@ -62,7 +62,7 @@ def test_what_opens_on_a_page(shops, open_page, picture, theme: str):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_forms(open_page, theme: str):
-    page = open_page("/sign-in", theme=theme, signed_in=False)
+    page = open_page("/sign-in", theme=theme, person=None)
     check(page)
     page.get_by_label("E-mail address").fill("nobody@example.com")
     page.get_by_label("Password").fill("wrong")
@@ -72,7 +72,7 @@ def test_forms(open_page, theme: str):
 
 
 def test_the_skip_link_is_first_and_leads_to_the_content(shops, open_page):
-    page = open_page("/")
+    page = open_page("/", person=BEN)
     expect(page.get_by_role("heading", name="Stores", level=1)).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.dashboard import Dashboard
+from tests.browser.dashboard import ADMIN, ANN, Dashboard
 
 TIMELINE = [
     "Store requested",
@@ -42,7 +42,7 @@ def not_reloaded(page: Page) -> bool:
 
 
 def test_from_a_click_to_a_shop_and_away_again(open_page, dashboard: Dashboard, picture):
-    page = open_page("/")
+    page = open_page("/", person=ANN)
     expect(page.get_by_text("Sandbox: this cluster is a simulation. Nothing runs for real.")).to_be_visible()
     expect(page.get_by_role("heading", name="No stores yet")).to_be_visible()
     picture(page, "empty")
@@ -94,8 +94,8 @@ def test_from_a_click_to_a_shop_and_away_again(open_page, dashboard: Dashboard, 
     expect(page.get_by_role("heading", name="There is no such store")).to_be_visible()
 
 
-def test_two_browsers_see_the_same_and_a_double_click_makes_one_store(open_page):
-    first, second = open_page("/"), open_page("/")
+def test_owner_and_admin_see_the_same_and_a_double_click_makes_one_store(open_page):
+    first, second = open_page("/", person=ANN), open_page("/", person=ADMIN)
     mark(second)
     first.get_by_role("button", name="Create store").first.click()
     dialog = first.get_by_role("dialog")
@@ -114,10 +114,10 @@ def test_two_browsers_see_the_same_and_a_double_click_makes_one_store(open_page)
 
 
 def test_a_failure_says_why_and_a_retry_goes_on(open_page, dashboard: Dashboard, picture):
-    page = open_page("/")
+    page = open_page("/", person=ANN)
     dashboard.break_images()
     try:
-        create(page, "dahlia")
+        create(page, "dahlia-grows")
         state(page, "Failed")
     finally:
         dashboard.mend_images()

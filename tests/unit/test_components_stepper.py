@@ -1,0 +1,76 @@
+"""The steps of a store, derived from its timeline."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from components.stepper import DELETING, SETTING_UP, Mark, share_done, steps, total
+
+BEGIN = datetime(2026, 1, 2, 12, 1, tzinfo=UTC)
+
+
+def marks(**seconds: float) -> list[Mark]:
+    """Events by their kind (a dot is written as _), so many seconds after the beginning."""
+    return [Mark(kind.replace("_", "."), BEGIN + timedelta(seconds=each)) for kind, each in seconds.items()]
+
+
+def states(state: str, events: list[Mark], culprit: str = "") -> list[str]:
+    return [step.state for step in steps(state, events, culprit)]
+
+
+def test_a_store_in_the_queue_has_nothing_in_progress():
+    assert states("REQUESTED", marks(store_requested=0)) == ["done", *["next"] * 5]
+
+
+def test_the_first_step_that_has_not_ended_is_in_progress_since_the_one_before_it():
+    found = steps("PROVISIONING", marks(store_requested=0, namespace_created=1, ingress_created=2))
+    assert [step.state for step in found] == ["done", "done", "now", "next", "done", "next"]
+    assert found[2].since == BEGIN + timedelta(seconds=1)
+
+
+def test_times_run_from_step_to_step_and_add_up():
+    events = marks(
+        store_requested=0, namespace_created=1, ingress_created=2, postgres_ready=6, medusa_ready=10, store_ready=11
+    )
+    found = steps("READY", events)
+    assert [step.seconds for step in found] == [0, 1, 5, 4, 0, 1]
+    assert sum(step.seconds or 0 for step in found) == total(events) == 11
+    assert share_done(found) == 1
+
+
+def test_a_ready_store_is_through_all_steps_whatever_its_timeline_misses():
+    assert set(states("READY", marks(store_requested=0, store_ready=9))) == {"done"}
+
+
+def test_a_failure_stands_at_the_part_that_failed():
+    events = marks(store_requested=0, namespace_created=1)
+    assert states("FAILED", events) == ["done", "done", "failed", "next", "next", "next"]
+    assert states("FAILED", events, "medusa") == ["done", "done", "next", "failed", "next", "next"]
+    assert states("FAILED", [*events, *marks(medusa_ready=3)], "medusa")[2] == "failed"
+
+
+def test_after_a_retry_times_begin_anew():
+    events = marks(store_requested=0, namespace_created=1, retry_requested=600, postgres_ready=604, store_ready=610)
+    assert steps("PROVISIONING", events)[2].seconds == 4
+    assert total(events) == 10
+
+
+def test_a_store_that_was_ready_and_is_on_its_way_again_is_not_through():
+    events = marks(
+        store_requested=0, namespace_created=1, postgres_ready=2, medusa_ready=3, ingress_created=4, store_ready=5
+    )
+    assert states("PROVISIONING", events)[-1] == "now"
+
+
+def test_a_deletion_has_steps_of_its_own():
+    events = marks(store_requested=0, store_ready=9, store_deleting=20, release_uninstalled=24)
+    found = steps("DELETING", events)
+    assert [step.key for step in found] == [key for key, _ in DELETING]
+    assert [step.state for step in found] == ["done", "done", "now", "next"]
+    assert found[1].seconds == 4
+
+
+@pytest.mark.parametrize("state", ["REQUESTED", "PROVISIONING", "READY", "FAILED", "DELETING"])
+def test_without_any_event_there_are_still_steps(state: str):
+    assert len(steps(state, [])) in (len(SETTING_UP), len(DELETING))
+    assert total([]) is None
