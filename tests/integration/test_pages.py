@@ -1,0 +1,76 @@
+"""Pages as a browser without scripts gets them, from a really served process."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.integration.served import EMAIL, PASSWORD, Served
+
+
+@pytest.fixture
+def visitor(served: Served) -> Iterator[httpx.Client]:
+    """Somebody who is not signed in."""
+    with served.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def signed_in(served: Served) -> Iterator[httpx.Client]:
+    with served.client() as client:
+        answer = client.post("/sign-in", data={"email": EMAIL, "password": PASSWORD, "next": "/"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/", "/sign-in"),
+        ("/?state=failed", "/sign-in?next=%2F%3Fstate%3Dfailed"),
+        ("/stores/bikeshop", "/sign-in?next=%2Fstores%2Fbikeshop"),
+    ],
+)
+def test_a_page_leads_who_is_not_signed_in_to_the_form(visitor: httpx.Client, path: str, target: str):
+    answer = visitor.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, target)
+
+
+def test_what_was_typed_comes_back_as_text(visitor: httpx.Client):
+    typed = '"><script>alert(1)</script>'
+    answer = visitor.post("/sign-in", data={"email": typed, "password": "x", "next": typed})
+    assert answer.status_code == 401
+    assert "<script>alert" not in answer.text
+    assert "&lt;script&gt;" in answer.text
+    assert 'role="alert"' in answer.text
+
+
+def test_a_page_has_its_shell_before_any_script_has_run(signed_in: httpx.Client):
+    answer = signed_in.get("/")
+    assert answer.status_code == 200
+    assert 'lang="en-US"' in answer.text
+    assert f"Account: {EMAIL}" in answer.text
+    assert "Sandbox: this cluster is a simulation. Nothing runs for real." in answer.text
+    assert 'href="/" aria-current="page"' in answer.text
+    assert "no-store" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/stores/nothing", "/stores/<script>", "/assets/0/nothing.js"])
+def test_what_is_not_there_is_said_in_our_own_words(signed_in: httpx.Client, path: str):
+    answer = signed_in.get(path)
+    assert answer.status_code == 404
+    assert re.search(r"<h1>There is no such (page|store)</h1>", answer.text)
+    assert "NiceGUI" not in answer.text
+    assert "<script>" not in answer.text
+
+
+def test_assets_are_kept_for_ever_under_an_address_that_changes_with_them(visitor: httpx.Client):
+    page = visitor.get("/sign-in")
+    assets = re.findall(r'"(/assets/[^"]+)"', page.text)
+    assert len(assets) == 3
+    for asset in assets:
+        answer = visitor.get(asset)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page.text)

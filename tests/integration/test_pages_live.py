@@ -1,0 +1,119 @@
+"""What open pages are told when stores change: at once, then in batches, and each question asked once a person."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.actor import Actor
+from app.pages.live import PAUSE, Batch, Live
+from app.problems import not_found
+from app.services import Services
+from app.status import ClusterStatus
+from provisioning.changes import Change, Changes
+
+ANNA = Actor("1", "anna@example.com", False, "session")
+BORIS = Actor("2", "boris@example.com", False, "session")
+
+
+class Stores:
+    """Counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    async def get(self, actor: Actor, name: str) -> Any:
+        self.asked.append((actor.email, name))
+        await asyncio.sleep(0)
+        if actor is BORIS:
+            raise not_found()
+        return SimpleNamespace(name=name)
+
+
+@pytest.fixture
+def services() -> Services:
+    status = ClusterStatus("connected")
+    fake: Any = SimpleNamespace(changes=Changes(), stores=Stores(), current=status)
+    fake.status = lambda: fake.current
+    return fake
+
+
+@pytest.fixture
+async def live(services: Services) -> Any:
+    live = Live(services)
+    yield live
+    await live.stop()
+
+
+async def test_the_first_change_goes_out_at_once_and_what_follows_together(services, live):
+    batches: list[set[str]] = []
+
+    async def listen(batch: Batch) -> None:
+        batches.append(batch.names)
+
+    live.follow(listen)
+    services.changes.publish(Change("1", "one"))
+    await asyncio.sleep(PAUSE / 5)
+    assert batches == [{"one"}]
+    for name in ("two", "three", "two"):
+        services.changes.publish(Change(name, name))
+    await asyncio.sleep(PAUSE / 5)
+    assert batches == [{"one"}]
+    await asyncio.sleep(PAUSE)
+    assert batches == [{"one"}, {"two", "three"}]
+
+
+async def test_many_pages_of_one_person_ask_once(services, live):
+    found: list[Any] = []
+
+    async def listen(batch: Batch) -> None:
+        found.append(await batch.store(ANNA, "one"))
+
+    async def other(batch: Batch) -> None:
+        found.append(await batch.store(BORIS, "one"))
+
+    for _ in range(50):
+        live.follow(listen)
+    live.follow(other)
+    services.changes.publish(Change("1", "one"))
+    await asyncio.sleep(PAUSE / 2)
+    assert len(found) == 51
+    assert found[-1] is None
+    assert sorted(services.stores.asked) == [("anna@example.com", "one"), ("boris@example.com", "one")]
+
+
+async def test_a_page_that_fails_or_leaves_does_not_hold_up_the_others(services, live, caplog):
+    heard: list[str] = []
+
+    async def fail(batch: Batch) -> None:
+        raise RuntimeError("no")
+
+    async def listen(batch: Batch) -> None:
+        heard.extend(batch.names)
+
+    live.follow(fail)
+    leave = live.follow(listen)
+    services.changes.publish(Change("1", "one"))
+    await asyncio.sleep(PAUSE / 5)
+    assert heard == ["one"]
+    assert "a page could not show a change" in caplog.text
+    leave()
+    leave()
+    services.changes.publish(Change("2", "two"))
+    await asyncio.sleep(2 * PAUSE)
+    assert heard == ["one"]
+
+
+async def test_pages_hear_when_the_cluster_goes_and_comes_back(services, live, monkeypatch):
+    monkeypatch.setattr("app.pages.live.WATCH", 0.01)
+    heard: list[str] = []
+    leave = live.follow_cluster(lambda status: heard.append(status.cluster))
+    await asyncio.sleep(0.05)
+    assert heard == []
+    services.current = ClusterStatus("away")
+    await asyncio.sleep(0.05)
+    services.current = ClusterStatus("connected")
+    await asyncio.sleep(0.05)
+    assert heard == ["away", "connected"]
+    leave()
