@@ -14,7 +14,6 @@ import csv
 import importlib.util
 import io
 import json
-import math
 import os
 import re
 import shutil
@@ -111,8 +110,8 @@ class Helm:
 
     async def _act(self, arguments: list[str], namespace: str, time_limit: float, given: bytes = b"") -> str:
         verb, *rest = arguments
-        # For hooks; a second sooner than we, so that helm itself tells which hook did not end.
-        timeout = f"{max(1, math.ceil(time_limit) - 1)}s"
+        # For a hook; sooner than we, so that helm itself tells which hook did not end.
+        timeout = f"{max(1, int(time_limit * 0.8))}s"
         where = ["--namespace", namespace, *self._cluster, "--timeout", timeout]
         return await self._run([*await self._found(), verb, *where, *rest], verb, time_limit, given)
 
