@@ -84,7 +84,7 @@ class Containers:
                 message = f'Successfully pulled image "{image}" in {took}. Image size: 100000000 bytes.'
                 self._report(pod, "Normal", "Pulled", message, name)
                 self._pulled.add(image)
-                self._kubelet.forget_moments(pod, moment)
+                self._kubelet.moments.forget(pod, moment)
             state["imageID"] = f"{image.partition(':')[0]}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
             return True
         if not self._asked(pod, moment):
@@ -98,7 +98,7 @@ class Containers:
             self._report(pod, "Warning", "Failed", f'Failed to pull image "{image}": {problem}', name)
             self._report(pod, "Warning", "Failed", "Error: ErrImagePull", name)
             state["state"] = {"waiting": {"reason": "ErrImagePull", "message": problem}}
-            self._kubelet.forget_moments(pod, moment)
+            self._kubelet.moments.forget(pod, moment)
         return False
 
     def _backing_off(self, pod: Obj, container: Obj, state: Obj) -> bool:
@@ -106,9 +106,11 @@ class Containers:
         waiting, name = state["state"]["waiting"], container["name"]
         reason, image = waiting.get("reason", ""), container["image"]
         tries = f"{name} tries"
+        if f"{name} pull" in self._kubelet.moments.of(pod):  # the next try is under way
+            return False
         if reason == "ErrImagePull":
             if self._kubelet.due(pod, f"{name} backoff begins", 0.3):
-                self._kubelet.forget_moments(pod, f"{name} backoff begins")
+                self._kubelet.moments.forget(pod, f"{name} backoff begins")
                 self._report(pod, "Normal", "BackOff", f'Back-off pulling image "{image}"', name)
                 self._report(pod, "Warning", "Failed", "Error: ImagePullBackOff", name)
                 message = f'Back-off pulling image "{image}": ErrImagePull: {waiting.get("message", "")}'
@@ -119,7 +121,7 @@ class Containers:
         if reason == "ImagePullBackOff":
             if not self._kubelet.due(pod, f"{name} backoff", _backoff(1)):
                 return True
-            self._kubelet.forget_moments(pod, f"{name} backoff")
+            self._kubelet.moments.forget(pod, f"{name} backoff")
         elif reason == "CrashLoopBackOff":
             if not self._kubelet.due(pod, f"{name} restart {state['restartCount']}", _backoff(state["restartCount"])):
                 return True
@@ -154,7 +156,7 @@ class Containers:
 
     def _start(self, pod: Obj, container: Obj, state: Obj) -> None:
         name, uid = container["name"], pod["metadata"]["uid"]
-        self._kubelet.forget_moments(pod, f"{name} ")
+        self._kubelet.moments.forget(pod, f"{name} ")
         self._report(pod, "Normal", "Created", f"Created container: {name}", name)
         self._report(pod, "Normal", "Started", f"Started container {name}", name)
         state["state"] = {"running": {"startedAt": timestamp()}}
@@ -163,8 +165,9 @@ class Containers:
         state["started"] = not container.get("startupProbe")
         state["ready"] = not container.get("startupProbe") and not container.get("readinessProbe")
         self._logs.start(uid, name)
-        for line in behaviour_of(container["image"]).at_once:
-            self._logs.write(uid, name, line)
+        if self._faults.crash(name, namespace_of(pod)) is None:
+            for line in behaviour_of(container["image"]).at_once:
+                self._logs.write(uid, name, line)
 
     # --- while it runs
 
@@ -202,15 +205,17 @@ class Containers:
         uid, name = pod["metadata"]["uid"], container["name"]
         backing = self._backing(pod, container, behaviour)
         skipping, mark = f"{run} filled", _FILLED_BY + name
-        if f"{run} step 0" not in self._kubelet.moments(pod) and mark in (backing["metadata"].get("annotations") or {}):
+        if f"{run} step 0" not in self._kubelet.moments.of(pod) and mark in (
+            backing["metadata"].get("annotations") or {}
+        ):
             self._kubelet.due(pod, skipping, 0)
         for number, step in enumerate(behaviour.steps):
-            if step.first_time_only and skipping in self._kubelet.moments(pod):
+            if step.first_time_only and skipping in self._kubelet.moments.of(pod):
                 self._kubelet.due(pod, f"{run} step {number}", 0)
                 continue
             if not self._kubelet.due(pod, f"{run} step {number}", step.after):
                 return False
-            if step.line and f"{run} said {number}" not in self._kubelet.moments(pod):
+            if step.line and f"{run} said {number}" not in self._kubelet.moments.of(pod):
                 self._kubelet.due(pod, f"{run} said {number}", 0)
                 self._logs.write(uid, name, step.line)
                 if step.first_time_only:
@@ -297,10 +302,10 @@ class Containers:
         self._report(pod, "Warning", "BackOff", f"Back-off restarting failed container {name} in pod {where}", name)
 
     def _asked(self, pod: Obj, moment: str) -> bool:
-        return moment in self._kubelet.moments(pod)
+        return moment in self._kubelet.moments.of(pod)
 
     def _count(self, pod: Obj, prefix: str) -> int:
-        return sum(moment.startswith(prefix) for moment in self._kubelet.moments(pod))
+        return sum(moment.startswith(prefix) for moment in self._kubelet.moments.of(pod))
 
     def _report(self, pod: Obj, type_: str, reason: str, message: str, container: str) -> None:
         self._kubelet.report(pod, type_, reason, message, container)

@@ -10,7 +10,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -36,6 +36,7 @@ class Controller(ABC):
     def __init__(self, control: "Control") -> None:
         self.control = control
         self.store, self.registry, self.faults = control.store, control.registry, control.faults
+        self.moments = control.moments
 
     @abstractmethod
     def concerns(self, change: Change) -> Iterable[Key]:
@@ -59,7 +60,7 @@ class WorkQueue:
 
     speed: float
     _pending: dict[tuple[Controller, Key], None] = field(default_factory=dict)
-    _timers: set[asyncio.TimerHandle] = field(default_factory=set)
+    _timers: dict[tuple[Controller, Key], asyncio.TimerHandle] = field(default_factory=dict)
     _running: asyncio.Handle | None = None
     _closed: bool = False
 
@@ -71,20 +72,25 @@ class WorkQueue:
             self._running = asyncio.get_running_loop().call_soon(self._run)
 
     def add_after(self, controller: Controller, key: Key, seconds: float) -> None:
-        """Look again after a while (at speed 1)."""
+        """Look again after so many seconds at speed 1, or sooner if that was asked for before."""
         if self._closed:
             return
+        loop, item = asyncio.get_running_loop(), (controller, key)
+        known, when = self._timers.get(item), loop.time() + seconds / self.speed
+        if known is not None:
+            if known.when() <= when:
+                return
+            known.cancel()
 
         def due() -> None:
-            self._timers.discard(handle)
+            del self._timers[item]
             self.add(controller, key)
 
-        handle = asyncio.get_running_loop().call_later(seconds / self.speed, due)
-        self._timers.add(handle)
+        self._timers[item] = loop.call_at(when, due)
 
     def close(self) -> None:
         self._closed = True
-        for handle in self._timers:
+        for handle in self._timers.values():
             handle.cancel()
         self._timers.clear()
         self._pending.clear()
@@ -107,6 +113,38 @@ class WorkQueue:
                 self.add_after(controller, key, _RETRY_AFTER)
         if self._pending and not self._closed:
             self._running = asyncio.get_running_loop().call_soon(self._run)
+
+
+class Moments:
+    """Waiting: moments in an object's life, each set when it is first asked for.
+
+    While one is still to come, asking for it has the object looked at again in time.
+    """
+
+    def __init__(self, queue: WorkQueue) -> None:
+        self._queue = queue
+        self._moments: dict[str, dict[str, float]] = {}  # by the object's uid: the event loop's time
+
+    def due(self, controller: Controller, obj: Obj, moment: str, seconds: float) -> bool:
+        """Whether a moment, so many seconds (at speed 1) after it was first asked for, has come."""
+        moments = self._moments.setdefault(obj["metadata"]["uid"], {})
+        now = asyncio.get_running_loop().time()
+        when = moments.setdefault(moment, now + seconds / self._queue.speed)
+        if now >= when:
+            return True
+        self._queue.add_after(controller, (namespace_of(obj), name_of(obj)), (when - now) * self._queue.speed)
+        return False
+
+    def of(self, obj: Obj) -> Mapping[str, float]:
+        """The moments that were asked for and not forgotten."""
+        return self._moments.get(obj["metadata"]["uid"], {})
+
+    def forget(self, obj: Obj, prefix: str = "") -> None:
+        moments = self._moments.get(obj["metadata"]["uid"], {})
+        for moment in [moment for moment in moments if moment.startswith(prefix)]:
+            del moments[moment]
+        if not moments:
+            self._moments.pop(obj["metadata"]["uid"], None)
 
 
 class Events:
@@ -178,6 +216,7 @@ class Control:
     faults: Faults
     queue: WorkQueue
     events: Events
+    moments: Moments
     controllers: list[Controller] = field(default_factory=list)
 
     def start(self) -> None:
@@ -191,6 +230,8 @@ class Control:
                 self.queue.add(controller, key)
 
     def _changed(self, change: Change) -> None:
+        if change.type == "DELETED":
+            self.moments.forget(change.record.obj)
         for controller in self.controllers:
             for key in controller.concerns(change):
                 self.queue.add(controller, key)

@@ -25,6 +25,13 @@ def _secret(obj: Obj) -> None:
     for key, value in (obj.pop("stringData", None) or {}).items():
         obj.setdefault("data", {})[key] = base64.b64encode(str(value).encode()).decode()
     obj.setdefault("type", "Opaque")
+    _config_map(obj)
+
+
+def _config_map(obj: Obj) -> None:
+    for key in ("data", "binaryData"):
+        if not obj.get(key, True):
+            del obj[key]
 
 
 def _service(obj: Obj) -> None:
@@ -194,6 +201,7 @@ def _limit_range(obj: Obj) -> None:
 
 
 _DEFAULTS: dict[str, Callable[[Obj], None]] = {
+    "ConfigMap": _config_map,
     "Deployment": _deployment,
     "Job": _job,
     "LimitRange": _limit_range,

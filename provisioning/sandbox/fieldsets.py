@@ -52,7 +52,7 @@ def compare(old: Any, new: Any, schema: Schema) -> tuple[set[Path], set[Path]]:
     changed: set[Path] = set()
     removed: set[Path] = set()
     _compare(old, new, schema, (), "", changed, removed)
-    return changed, removed
+    return changed - {()}, removed - {()}
 
 
 def _compare(
@@ -101,7 +101,7 @@ def merge(live: Any, applied: Any, schema: Schema, name: str = "") -> Any:
     if isinstance(applied, list) and isinstance(live, list):
         if schema.is_set(name, applied):
             return live + [item for item in applied if item not in live]
-        keys = schema.list_keys(name, applied)
+        keys = schema.list_keys(name, applied or live)
         if keys is not None and all(isinstance(item, dict) for item in live):
             return _merge_keyed(live, applied, keys, schema)
     return clone(applied)

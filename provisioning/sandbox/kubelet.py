@@ -5,7 +5,6 @@ is set; the pod is looked at again when it has come.  What a pod has reached is 
 the sandbox goes on from there.
 """
 
-import asyncio
 from collections.abc import Iterable
 
 from provisioning.sandbox.behaviour import behaviour_of
@@ -35,7 +34,6 @@ class Kubelet(Controller):
     def __init__(self, control: Control, logs: Logs) -> None:
         super().__init__(control)
         self.logs = logs
-        self._moments: dict[str, dict[str, float]] = {}  # by the pod's uid: when what is due
         self._containers = Containers(self)
         self._last_address = 1
 
@@ -44,7 +42,6 @@ class Kubelet(Controller):
         kind = change.resource.kind
         if kind == "Pod":
             if change.type == "DELETED":
-                self._moments.pop(obj["metadata"]["uid"], None)
                 self.logs.forget(obj["metadata"]["uid"])
             keys = [(namespace_of(obj), name_of(obj))] if obj["spec"].get("nodeName") else []
             if change.type != "MODIFIED" or is_true(obj, "Ready") != is_true(change.old or obj, "Ready"):
@@ -88,23 +85,7 @@ class Kubelet(Controller):
         self.registry.set_status(pod, status)
 
     def due(self, pod: Obj, moment: str, seconds: float) -> bool:
-        """Whether a moment, so many seconds after it was first asked for, has come."""
-        moments = self._moments.setdefault(pod["metadata"]["uid"], {})
-        now = asyncio.get_running_loop().time()
-        if moment not in moments:
-            moments[moment] = now + seconds / self.control.queue.speed
-            if seconds > 0:
-                self.control.queue.add_after(self, (namespace_of(pod), name_of(pod)), seconds)
-        return now >= moments[moment] - 1e-4
-
-    def moments(self, pod: Obj) -> dict[str, float]:
-        """The moments that were asked for and not forgotten."""
-        return self._moments.get(pod["metadata"]["uid"], {})
-
-    def forget_moments(self, pod: Obj, prefix: str) -> None:
-        moments = self._moments.get(pod["metadata"]["uid"], {})
-        for moment in [moment for moment in moments if moment.startswith(prefix)]:
-            del moments[moment]
+        return self.moments.due(self, pod, moment, seconds)
 
     def report(self, pod: Obj, type_: str, reason: str, message: str, container: str = "") -> None:
         path = f"spec.containers{{{container}}}" if container else ""
@@ -160,7 +141,7 @@ class Kubelet(Controller):
         images = {container["name"]: container["image"] for container in pod["spec"]["containers"]}
         grace = float(pod["metadata"].get("deletionGracePeriodSeconds") or 0)
         longest = max((behaviour_of(images[item["name"]]).stop for item in running), default=0.0)
-        if f"stop {grace}" not in self._moments.get(pod["metadata"]["uid"], {}):
+        if f"stop {grace}" not in self.moments.of(pod):
             for item in running:
                 self.report(pod, "Normal", "Killing", f"Stopping container {item['name']}", item["name"])
         if self.due(pod, f"stop {grace}", min(grace, longest)):

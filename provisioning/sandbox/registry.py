@@ -213,13 +213,13 @@ class Registry:
                 new["metadata"][key] = old["metadata"][key]
         if not new["metadata"].get("managedFields"):
             new["metadata"]["managedFields"] = clone(old["metadata"].get("managedFields", []))
-        if is_terminating(old):  # finalizers can only go now
-            kept = [
-                item
-                for item in new["metadata"].get("finalizers") or []
-                if item in old["metadata"].get("finalizers", [])
-            ]
-            new["metadata"]["finalizers"] = kept
+        if is_terminating(old):
+            known = old["metadata"].get("finalizers") or []
+            added = [item for item in new["metadata"].get("finalizers") or [] if item not in known]
+            if added:
+                found = "[]string{" + ", ".join(f'"{item}"' for item in added) + "}"
+                why = f"no new finalizers can be added if the object is being deleted, found new finalizers {found}"
+                raise invalid(resource, name, [FieldProblem.forbidden("metadata.finalizers", why)])
         if "status" in resource.subresources:
             new.pop("status", None)
             if "status" in old:
@@ -307,11 +307,14 @@ class Registry:
 
     @staticmethod
     def _check_preconditions(resource: Resource, obj: Obj, preconditions: Obj) -> None:
-        for key, title in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        for key, title, fate in (
+            ("uid", "UID", "deleted and then recreated"),
+            ("resourceVersion", "ResourceVersion", "modified"),
+        ):
             wanted, found = preconditions.get(key), obj["metadata"][key]
             if wanted not in (None, found):
-                why = f"Precondition failed: {title} in precondition: {wanted}, {title} in object meta: {found}"
-                raise conflict(resource, name_of(obj), why)
+                why = f"the {title} in the precondition ({wanted}) does not match the {title} in record ({found})"
+                raise conflict(resource, name_of(obj), f"{why}. The object might have been {fate}")
 
     @staticmethod
     def _grace_seconds(obj: Obj, asked: int | None) -> int:

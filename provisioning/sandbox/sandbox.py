@@ -8,7 +8,7 @@ from types import TracebackType
 from provisioning.sandbox import credentials
 from provisioning.sandbox.api import Api
 from provisioning.sandbox.bootstrap import bootstrap
-from provisioning.sandbox.control import Control, Events, WorkQueue
+from provisioning.sandbox.control import Control, Events, Moments, WorkQueue
 from provisioning.sandbox.controllers.garbage import GarbageCollector
 from provisioning.sandbox.controllers.jobs import Jobs
 from provisioning.sandbox.controllers.namespaces import Namespaces, Quotas
@@ -98,7 +98,7 @@ class Sandbox:
         registry = Registry(self._store)
         self._queue = WorkQueue(self.options.speed)
         self._logs = Logs()
-        control = Control(self._store, registry, self.faults, self._queue, Events(registry))
+        control = Control(self._store, registry, self.faults, self._queue, Events(registry), Moments(self._queue))
         ingresses = Ingresses(control)
         control.controllers = [
             Namespaces(control),
@@ -122,7 +122,8 @@ class Sandbox:
         self._api_listener = Listener(self._api.handle, papers.server_context(self._folder))
         self._ingress_listener = Listener(Ingress(self._store, ingresses).handle)
         for listener, port, preferred in (
-            (self._api_listener, self.options.api_port or papers.api_port, _API_PORTS),
+            # The kubeconfig says where the API is; where stores are is in their addresses, so that port has to stay.
+            (self._api_listener, self.options.api_port, (papers.api_port or 0, *_API_PORTS)),
             (self._ingress_listener, self.options.ingress_port or papers.ingress_port, _INGRESS_PORTS),
         ):
             self._stack.append(listener)

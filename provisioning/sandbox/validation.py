@@ -73,6 +73,9 @@ def _name(resource: Resource, name: str) -> Problems:
         pattern, words, longest = _SERVICE, _SERVICE_WORDS, 63
     else:
         pattern, words, longest = _SUBDOMAIN, _SUBDOMAIN_WORDS, 253
+    if resource.kind == "Namespace" and re.fullmatch(_SUBDOMAIN, name) and "." in name:
+        yield FieldProblem.invalid("metadata.name", name, "must not contain dots")
+        return
     if len(name) > longest:
         yield FieldProblem.invalid("metadata.name", name, f"must be no more than {longest} characters")
     if not re.fullmatch(pattern, name):

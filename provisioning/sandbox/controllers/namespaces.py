@@ -56,7 +56,8 @@ class Namespaces(Controller):
 
     def _report_remains(self, space: Obj, left: list[Obj]) -> None:
         status = clone(space["status"])
-        kinds = Counter(resource_of(obj["kind"]).qualified for obj in left)
+        resources = [resource_of(obj["kind"]) for obj in left]
+        kinds = Counter(f"{resource.plural}.{resource.group}" for resource in resources)
         finalizers = Counter(item for obj in left for item in obj["metadata"].get("finalizers") or [])
         for type_, reason, message in (
             ("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),

@@ -105,7 +105,6 @@ def _target_port(port: Obj, pods: list[Obj]) -> int:
 class Ingresses(Controller):
     def __init__(self, control: Control) -> None:
         super().__init__(control)
-        self._taken_up: set[str] = set()  # uids
         self.registry.on_create.append(self._name_default_class)
 
     def concerns(self, change: Change) -> Iterable[Key]:
@@ -121,13 +120,8 @@ class Ingresses(Controller):
             return
         if (ingress.get("status") or {}).get("loadBalancer", {}).get("ingress"):
             return
-        uid = ingress["metadata"]["uid"]
-        if uid not in self._taken_up:
-            self._taken_up.add(uid)
-            self.control.queue.add_after(self, (namespace, name), _ADMITTING)
-            return
-        self._taken_up.discard(uid)
-        self.registry.set_status(ingress, {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}})
+        if self.moments.due(self, ingress, "taken up", _ADMITTING):
+            self.registry.set_status(ingress, {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}})
 
     def serves(self, ingress: Obj) -> bool:
         """Whether the sandbox's own ingress is the one meant."""

@@ -26,6 +26,7 @@ from provisioning.sandbox.store import Change
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
+_RETRY_AFTER = 5.0  # seconds
 
 
 def owned(objects: Iterable[Obj], owner: Obj) -> list[Obj]:
@@ -82,17 +83,7 @@ class ReplicaSets(Controller):
             return
         pods = [pod for pod in owned(self.store.objects("Pod", namespace), replica_set) if is_active(pod)]
         wanted = replica_set["spec"]["replicas"]
-        failure = ""
-        try:
-            for _ in range(wanted - len(pods)):
-                pod = new_pod(replica_set, replica_set["spec"]["template"], generateName=f"{name}-")
-                created = self.registry.create(resource_of("Pod"), namespace, pod)
-                pods.append(created)
-                self._report(replica_set, "Normal", "SuccessfulCreate", f"Created pod: {name_of(created)}")
-        except ApiError as error:
-            failure = error.message
-            self._report(replica_set, "Warning", "FailedCreate", f"Error creating: {failure}")
-            self.control.queue.add_after(self, (namespace, name), 5)
+        failure = self._create_pods(replica_set, pods) if len(pods) < wanted else ""
         for pod in sorted(pods, key=lambda pod: (is_true(pod, "Ready"), _phase_rank(pod)))[
             : max(0, len(pods) - wanted)
         ]:
@@ -109,6 +100,25 @@ class ReplicaSets(Controller):
             status["conditions"] = clone((replica_set.get("status") or {}).get("conditions") or [])
             set_condition(status, "ReplicaFailure", True, "FailedCreate", failure)
         self.registry.set_status(replica_set, status)
+
+    def _create_pods(self, replica_set: Obj, pods: list[Obj]) -> str:
+        """Make the missing pods; the answer is why that failed, "" if it did not.  Failures are tried again later."""
+        waits = "retry" in self.moments.of(replica_set)
+        if waits and not self.moments.due(self, replica_set, "retry", _RETRY_AFTER):
+            return str((condition(replica_set, "ReplicaFailure") or {}).get("message", ""))
+        self.moments.forget(replica_set, "retry")
+        namespace, name = namespace_of(replica_set), name_of(replica_set)
+        try:
+            for _ in range(replica_set["spec"]["replicas"] - len(pods)):
+                pod = new_pod(replica_set, replica_set["spec"]["template"], generateName=f"{name}-")
+                created = self.registry.create(resource_of("Pod"), namespace, pod)
+                pods.append(created)
+                self._report(replica_set, "Normal", "SuccessfulCreate", f"Created pod: {name_of(created)}")
+        except ApiError as error:
+            self._report(replica_set, "Warning", "FailedCreate", f"Error creating: {error.message}")
+            self.moments.due(self, replica_set, "retry", _RETRY_AFTER)
+            return error.message
+        return ""
 
     def _report(self, obj: Obj, type_: str, reason: str, message: str) -> None:
         self.control.events.report(obj, type_, reason, message, "replicaset-controller")

@@ -23,7 +23,6 @@ def claims_of(pod: Obj) -> list[str]:
 class VolumeClaims(Controller):
     def __init__(self, control: Control) -> None:
         super().__init__(control)
-        self._in_work: set[str] = set()  # uids of claims whose volume is being made
         self.registry.on_create.append(self._name_default_class)
 
     def concerns(self, change: Change) -> Iterable[Key]:
@@ -114,13 +113,11 @@ class VolumeClaims(Controller):
 
     def _provision(self, claim: Obj, storage_class: Obj) -> None:
         uid = claim["metadata"]["uid"]
-        if uid not in self._in_work:
-            self._in_work.add(uid)
+        if "provision" not in self.moments.of(claim):
             message = f'External provisioner is provisioning volume for claim "{namespace_of(claim)}/{name_of(claim)}"'
             self._report(claim, "Normal", "Provisioning", message)
-            self.control.queue.add_after(self, (namespace_of(claim), name_of(claim)), _PROVISIONING)
+        if not self.moments.due(self, claim, "provision", _PROVISIONING):
             return
-        self._in_work.discard(uid)
         spec = claim["spec"]
         volume = {
             "metadata": {"name": f"pvc-{uid}", "annotations": {"pv.kubernetes.io/provisioned-by": PROVISIONER}},
