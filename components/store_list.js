@@ -29,7 +29,7 @@ export default {
                 <a v-if="row.state === 'READY'" class="url" :href="row.url" target="_blank" rel="noopener" :aria-label="texts.open.replace('{name}', row.name)">{{ host(row) }}<i class="icon" data-icon="external"></i></a>
                 <span v-else class="url">{{ host(row) }}</span></td>
               <td role="cell"><span class="state" :data-state="row.state"><i class="icon" :data-icon="icons[row.state]"></i>{{ texts.states[row.state] }}</span></td>
-              <td role="cell" class="note" :class="{ wrong: row.state === 'FAILED' }"><span class="text" :title="row.note" v-if="row.note || row.eta">{{ row.note }}<span class="quiet" v-if="row.eta">{{ row.note ? " · " : "" }}{{ left(row) }}</span></span>
+              <td role="cell" class="note" :class="{ wrong: row.state === 'FAILED' }"><span class="text" :title="row.note" v-if="row.note || row.eta"><bdi>{{ row.note }}</bdi><span class="quiet" v-if="row.eta">{{ row.note ? " · " : "" }}{{ left(row) }}</span></span>
                 <span class="bar" v-if="row.share !== null" aria-hidden="true"><i :style="{ width: Math.max(4, row.share * 100) + '%' }"></i></span></td>
               <td role="cell" class="owner">{{ row.owner }}</td>
               <td role="cell" class="version number">{{ row.version }}</td>

@@ -7,7 +7,7 @@ export default {
         <time :datetime="event.at" @mouseenter="tell" @focus="tell">[{{ clock(event.at) }}]</time>
         <i class="dot" aria-hidden="true"></i>
         <div>
-          <span class="unseen" v-if="word[event.level]">{{ word[event.level] }}: </span>{{ event.message }}<template v-if="event.object">&ensp;<code class="object">{{ event.object }}</code></template>
+          <span class="unseen" v-if="word[event.level]">{{ word[event.level] }}: </span><bdi>{{ event.message }}</bdi><template v-if="event.object">&ensp;<code class="object"><bdi>{{ event.object }}</bdi></code></template>
           <details v-if="event.evidence && event.evidence !== event.message">
             <summary data-icon="chevron">{{ texts.evidence }}</summary>
             <pre tabindex="0">{{ event.evidence }}</pre>

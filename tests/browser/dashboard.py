@@ -6,12 +6,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
 ADMIN = "admin@example.com"
 ANN, BEN, CARA = PEOPLE = ("ann@example.com", "ben@example.com", "cara@example.com")
+READY = "everybody is there"
 PASSWORD = "correct horse battery"
 ROOT = Path(__file__).parent.parent.parent
 
@@ -36,6 +38,7 @@ class Dashboard:
             "STOREFLEET_SANDBOX_SPEED": str(self.speed),
         }
         port = self.url.rpartition(":")[2]
+        lines_before = self.log.read_text().count(READY) if self.log.exists() else 0
         command = [
             sys.executable,
             "-m",
@@ -49,7 +52,7 @@ class Dashboard:
         ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        self._wait_until_served()
+        self._wait_until_served(lambda: self.log.read_text().count(READY) > lines_before)
         return self
 
     def stop(self) -> None:
@@ -75,13 +78,13 @@ class Dashboard:
     def log(self) -> Path:
         return self.folder / "log.txt"
 
-    def _wait_until_served(self, seconds: float = 40) -> None:
+    def _wait_until_served(self, everybody_is_there: Callable[[], bool], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self._process.poll() is not None:
                 break
             try:
-                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200:
+                if httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200 and everybody_is_there():
                     return
             except httpx.TransportError:
                 pass

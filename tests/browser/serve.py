@@ -10,12 +10,15 @@ from nicegui import app as nicegui_app
 from app.actor import COMMAND_LINE
 from app.cli import main
 from provisioning.sandbox import ImageFault
-from tests.browser.dashboard import PASSWORD, PEOPLE
+from tests.browser.dashboard import PASSWORD, PEOPLE, READY
 
 
 async def add_people() -> None:
+    users = nicegui_app.state.services.users
     for email in PEOPLE:
-        await nicegui_app.state.services.users.create(COMMAND_LINE, email, PASSWORD)
+        if not await users.by_email(email):
+            await users.create(COMMAND_LINE, email, PASSWORD)
+    print(READY, flush=True)
 
 
 def take_requests() -> None:

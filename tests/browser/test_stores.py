@@ -101,3 +101,12 @@ def test_a_lost_connection_is_said_and_comes_back(stores: Page, dashboard: Dashb
     stores.evaluate("window.socket.connect()")
     expect(banner).to_be_hidden()
     assert httpx.get(f"{dashboard.url}/healthz").status_code == 200
+
+
+def test_a_restarted_server_is_found_again_without_a_hand(stores: Page, dashboard: Dashboard):
+    stores.evaluate("window.notReloaded = true")
+    dashboard.stop()
+    expect(stores.locator("#popup")).to_be_visible(timeout=20_000)
+    dashboard.start()
+    stores.wait_for_function("window.notReloaded === undefined", timeout=60_000)
+    expect(stores.locator("tbody .state").get_by_text("Ready")).to_have_count(len(NAMES), timeout=30_000)
