@@ -281,6 +281,10 @@ class Containers:
             "finishedAt": timestamp(),
             "containerID": state.get("containerID", ""),
         }
+        containers = [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]
+        spec: Obj = next((each for each in containers if each["name"] == state["name"]), {})
+        if code and spec.get("terminationMessagePolicy") == "FallbackToLogsOnError":
+            end["message"] = self._logs.tail(pod["metadata"]["uid"], state["name"])
         state.update(state={"terminated": end}, ready=False, started=False)
 
     def _after_end(self, pod: Obj, container: Obj, state: Obj, ends: bool) -> None:

@@ -115,6 +115,15 @@ async def test_a_lasting_cause_fails_the_store_with_its_reason_and_it_can_be_men
     assert await fleet.objects("store-shop") == []
 
 
+async def test_a_failed_migration_is_called_so_with_the_last_lines_of_the_log(fleet, sandbox):
+    said = "storefleet: failed: migration: column x does not exist"
+    sandbox.faults.add(CrashFault("medusa", log=("loading", said)))
+    await fleet.ask("shop")
+    store = await fleet.settled("shop")
+    assert store.reason["code"] == "migration_failed"
+    assert store.reason["evidence"][-1] == said
+
+
 async def test_a_failed_store_can_be_deleted(fleet, sandbox):
     sandbox.faults.add(ImageFault("*postgres:*"))
     await fleet.ask("shop")
