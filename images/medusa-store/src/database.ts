@@ -190,8 +190,8 @@ async function migrate(): Promise<void> {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
   })
-  const forward = () => child.kill("SIGTERM")
-  process.once("SIGTERM", forward)
+  const end = () => void child.kill()
+  process.once("exit", end)
   let lastError = ""
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -200,7 +200,7 @@ async function migrate(): Promise<void> {
     })
   }
   const status = await new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve))
-  process.removeListener("SIGTERM", forward)
+  process.removeListener("exit", end)
   if (status !== 0) throw new Error(`medusa db:migrate ended with status ${status}: ${messageOf(lastError)}`)
 }
 

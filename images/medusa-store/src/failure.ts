@@ -30,10 +30,11 @@ export async function during<T>(stage: Stage, work: () => Promise<T>): Promise<T
 }
 
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
   // Several addresses of one host refuse together: Node's AggregateError itself has no message.
   const cause = error instanceof AggregateError && error.errors.length ? error.errors[0] : error
-  return cause.message || (cause as NodeJS.ErrnoException).code || cause.name
+  // Medusa's workflows throw plain objects that look like errors.
+  const { message, code } = (cause ?? {}) as { message?: string; code?: string }
+  return message || code || String(cause)
 }
 
 export function oneLine(text: string): string {

@@ -7,6 +7,8 @@
  * A shop's start is what its owner waits for, so nothing in it waits for anything that it does not need: importing
  * Medusa (seconds of CPU) runs while PostgreSQL is still starting, and there is no second Node process.
  */
+import { mkdir, writeFile } from "node:fs/promises"
+import path from "node:path"
 import { Database, ROOT } from "./database"
 import { Door } from "./door"
 import { readSettings, secretsOf } from "./environment"
@@ -15,7 +17,6 @@ import type { Settings } from "./environment"
 
 async function start(settings: Settings): Promise<void> {
   const door = new Door()
-  const stopped = onSignal(async () => process.exit(143))
   await during("configuration", () => door.listen(settings.port))
 
   const claiming = claimed(settings)
@@ -36,7 +37,7 @@ async function start(settings: Settings): Promise<void> {
   }
   await database.close()
 
-  stopped.cancel()
+  stopping.cancel()
   onSignal(async () => {
     await door.close()
     await shop.shutdown()
@@ -45,6 +46,16 @@ async function start(settings: Settings): Promise<void> {
   door.open(shop)
   serving = true
   say("shop prepared")
+}
+
+/**
+ * Medusa's telemetry asks this file whether it is wanted, and where it finds none it announces itself and starts a sender
+ * at exit, whatever the environment says.
+ */
+async function switchTelemetryOff(): Promise<void> {
+  const folder = path.join(process.env.HOME ?? "/tmp", ".config/medusa")
+  await mkdir(folder, { recursive: true })
+  await writeFile(path.join(folder, "config.json"), JSON.stringify({ telemetry: { enabled: false } }))
 }
 
 async function claimed(settings: Settings): Promise<Database> {
@@ -80,9 +91,14 @@ function fail(error: unknown): never {
 let serving = false
 process.on("uncaughtException", (error) => (serving ? console.error(error) : fail(error)))
 
+const stopping = onSignal(async () => process.exit(143))
 const words: Record<string, (settings: Settings) => Promise<void>> = { start, migrate }
 const word = process.argv[2] ?? "start"
 const run = words[word] ?? (() => Promise.reject(new Failure("configuration", `unknown word, know ${Object.keys(words).join(", ")}`)))
 Promise.resolve()
-  .then(() => run(readSettings(process.env)))
+  .then(async () => {
+    const settings = readSettings(process.env)
+    await during("configuration", switchTelemetryOff)
+    await run(settings)
+  })
   .catch(fail)
