@@ -5,7 +5,6 @@ the published .proto files.
 """
 
 import base64
-import binascii
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,7 +27,7 @@ def decode(body: bytes) -> Obj:
             message = f"the sandbox does not read protobuf of kind {obj['kind']}"
             raise ApiError(415, "UnsupportedMediaType", message)
         obj.update(reader(envelope.get(2, b"")))
-    except (KeyError, ValueError, IndexError, TypeError, binascii.Error) as error:
+    except (AttributeError, KeyError, ValueError, IndexError, TypeError) as error:
         raise bad_request(f"the protobuf message cannot be read: {error!r}") from error
     return obj
 
