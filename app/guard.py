@@ -47,7 +47,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, url: str = "") -> None:
         """`url`: our own address, where a setting says it (a proxy may tell us another host than people see)."""
-        self._app, self._own = app, _host(url) if url else None
+        self._app, self._own = app, _host(url)
         self._headers = dict(HEADERS)
         if url.startswith("https://"):
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -77,7 +77,7 @@ class Guard:
         if site is not None and site != "none":
             return site == "same-origin"
         origin = headers.get("origin")
-        return origin is None or _host(origin) in (headers.get("host", "").lower(), self._own)
+        return origin is None or _host(origin) in {headers.get("host", "").lower(), self._own} - {""}
 
     @staticmethod
     async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +89,7 @@ class Guard:
         await problem.response()(scope, receive, send)
 
 
-def _host(url: str) -> str | None:
-    """ "host" or "host:port" of an origin, as a Host header has it."""
-    address = urlsplit(url)
-    return address.netloc.lower() if address.scheme in ("http", "https") else None
+def _host(origin: str) -> str:
+    """The host and port of an origin, as a Host header has them; "" for what is none ("null")."""
+    address = urlsplit(origin)
+    return address.netloc.lower() if address.scheme in ("http", "https") else ""

@@ -1,5 +1,7 @@
 """What happens by the clock."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -10,14 +12,36 @@ from app.sessions import Sessions
 if TYPE_CHECKING:
     from provisioning.engine import Engine
 
+Job = Callable[[], Awaitable[None]]
 
-def schedule(engine: "Engine", sessions: Sessions) -> AsyncIOScheduler:
-    """Started; a job that is still running when its time comes again is left alone."""
-    scheduler = AsyncIOScheduler(
-        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-    )
-    scheduler.add_job(engine.dispatch, "interval", seconds=1)
-    scheduler.add_job(engine.resync, "interval", seconds=60)
-    scheduler.add_job(sessions.forget_expired, "interval", hours=1)
-    scheduler.start()
-    return scheduler
+
+class Clock:
+    """Runs jobs again and again; one that is still running when its time comes again is left alone."""
+
+    def __init__(self, engine: "Engine", sessions: Sessions) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._every(1, engine.dispatch)
+        self._every(60, engine.resync)
+        self._every(3600, sessions.forget_expired)
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """Begin nothing more, and let what is running come to its end: the scheduler itself would cut it off."""
+        self._scheduler.pause()
+        if self._running:
+            await asyncio.wait(self._running, timeout=5)
+        self._scheduler.shutdown(wait=False)
+
+    def _every(self, seconds: int, job: Job) -> None:
+        async def counted() -> None:
+            if task := asyncio.current_task():
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+            await job()
+
+        self._scheduler.add_job(counted, "interval", seconds=seconds, name=job.__name__)

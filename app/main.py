@@ -123,7 +123,12 @@ class Runtime:
         settings = self._services.settings
         module = await asyncio.to_thread(importlib.import_module, "provisioning.sandbox")
         options = module.SandboxOptions(data_dir=settings.data_dir.resolve() / "sandbox", speed=settings.sandbox_speed)
-        sandbox = await self._parts.enter_async_context(module.Sandbox(options))
+        while True:
+            try:
+                sandbox = await self._parts.enter_async_context(module.Sandbox(options))
+                break
+            except OSError as error:
+                await self._away(f"The sandbox cannot start: {error}")
         self._services.sandbox = sandbox
         self._services.stores.use_address(f"http://{{name}}.localhost:{urlsplit(sandbox.ingress_url).port}")
         return sandbox
@@ -149,17 +154,22 @@ class Runtime:
         self._parts.push_async_callback(engine.stop)
         await engine.start()
         services.engine, services.stores.poke = engine, engine.poke
-        scheduler = jobs.schedule(engine, services.sessions)
-        self._parts.callback(scheduler.shutdown, wait=False)
+        clock = jobs.Clock(engine, services.sessions)
+        self._parts.push_async_callback(clock.stop)
+        clock.start()
 
     async def _connect(self, module: Any, kubeconfig: Any) -> Any:
         while True:
             try:
                 return await module.Cluster.connect(kubeconfig, self._target.context)
             except module.ClusterError as error:
-                log.error("%s; again in %.0f s", error, CONNECT_AGAIN)
-                self._services.before_engine = ClusterStatus("away", str(error), sandbox=self._target.sandbox)
-                await asyncio.sleep(CONNECT_AGAIN)
+                await self._away(str(error))
+
+    async def _away(self, why: str) -> None:
+        """Say that there is no cluster, and wait a while before the next try."""
+        log.error("%s; again in %.0f s", why, CONNECT_AGAIN)
+        self._services.before_engine = ClusterStatus("away", why, sandbox=self._target.sandbox)
+        await asyncio.sleep(CONNECT_AGAIN)
 
 
 async def _prepare(settings: Settings, url: str) -> str | None:

@@ -5,6 +5,7 @@ once wait for each other, instead of holding up the event loop or filling the me
 """
 
 import asyncio
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Lock
@@ -42,8 +43,11 @@ async def verify(password: str, stored: str | None) -> bool:
 
 
 def _argon2() -> Any:
-    with _loading:  # passlib loads its backend at the first use, and two threads must not do that at once
-        from passlib.hash import argon2  # not needed to serve the first page
+    # passlib loads its backend at the first use, and two threads must not do that at once; it looks for `crypt` and for
+    # argon2's version in ways that both call deprecated.
+    with _loading, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from passlib.hash import argon2  # here, since the first page needs none
 
         argon2.get_backend()
     return argon2

@@ -62,10 +62,18 @@ class Settings(BaseSettings):
         default=20, ge=1, le=10_000, description="Stores requested or being provisioned, before more are refused."
     )
     provisioning_minutes: float = Field(
-        default=10, gt=0, le=1440, description="Minutes until a store that does not come up is FAILED."
+        default=10,
+        gt=0,
+        le=1440,
+        allow_inf_nan=False,
+        description="Minutes until a store that does not come up is FAILED.",
     )
     sandbox_speed: float = Field(
-        default=1.0, gt=0, le=1000, description="How much faster than life the sandbox pretends to be."
+        default=1.0,
+        gt=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="How much faster than life the sandbox pretends to be.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="`debug`, `info`, `warning` or `error`."

@@ -7,6 +7,7 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import yaml
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.command_error import CommandError
@@ -86,9 +87,8 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
     try:
         try:
             await migrate(database)
-            if database.is_sqlite:
-                async with database.engine.begin() as connection:
-                    await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            async with database.engine.begin() as connection:
+                await connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
         except Unknown as error:
             raise CommandError(f"The database {shown} cannot be used: {error}.") from error
         except (SQLAlchemyError, OSError) as error:

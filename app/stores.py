@@ -30,7 +30,7 @@ from provisioning.changes import Change, Changes
 from provisioning.database import Database, Moved, add_events
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.secrets import SealBroken, Sealer, generate
-from provisioning.states import IN_FLIGHT, IllegalTransition, State
+from provisioning.states import IN_FLIGHT, State
 from provisioning.templates import PLANS, TEMPLATES, Options
 
 log = logging.getLogger(__name__)
@@ -216,7 +216,7 @@ class Stores:
 
     async def retry(self, actor: Actor, name: str) -> StoreView:
         """Let a FAILED store have another try.  Problem 409 in any other state."""
-        return await self._wish(actor, name, wishes.request_retry)
+        return await self._wish(actor, name, wishes.request_retry, only_from=State.FAILED)
 
     async def events(self, actor: Actor, name: str, after: int = 0) -> builtins.list[EventView]:
         """The timeline, in the order in which things happened; `after`: only those with a greater id."""
@@ -273,21 +273,25 @@ class Stores:
         return {state.value: found.get(state, 0) for state in State}
 
     async def _wish(
-        self, actor: Actor, name: str, wish: Callable[..., Awaitable[None]], already: State | None = None
+        self,
+        actor: Actor,
+        name: str,
+        wish: Callable[..., Awaitable[None]],
+        *,
+        already: State | None = None,
+        only_from: State | None = None,
     ) -> StoreView:
-        """Record what somebody wishes for a store, unless it stands in state `already`."""
+        """Record what somebody wishes for a store; nothing is to be done where it stands in state `already`."""
         for _ in range(TRIES):
             async with self._database.session() as session:
                 store = await self._find(session, actor, name)
+                if only_from is not None and store.state is not only_from:
+                    raise Problem(409, f"The store is {store.state}; this needs a store that is {only_from}.")
                 if store.state is not already:
                     try:
                         await wish(self._database, session, store, actor.email)
                     except Moved:  # the engine was quicker: look again
                         continue
-                    except IllegalTransition as error:
-                        raise Problem(
-                            409, f"The store is {store.state}; only a FAILED store can be retried."
-                        ) from error
                     await session.commit()
                     self._tell(store)
                 return (await self._views(session, [store]))[0]

@@ -86,7 +86,8 @@ class Users:
         """The first administrator, made by the holder of a setup link; every such link ends with it."""
         async with self._database.session() as session:
             # Deleting first takes the write lock: of two people at once, one finds the links gone.
-            links = set(await session.scalars(delete(SetupLink).returning(col(SetupLink.token_hash))))
+            ended = await session.exec(delete(SetupLink).returning(col(SetupLink.token_hash)))
+            links = set(ended.scalars())
             if proofs.digest(proof) not in links or await _anybody(session):
                 raise Problem(403, "This setup link is not valid any more. Restart Storefleet to get a new one.")
             user = await _add(session, email, password, admin=True)

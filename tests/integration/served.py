@@ -24,7 +24,7 @@ def command(*arguments: str, seconds: float = 60, **settings: str) -> "subproces
     return subprocess.run(
         [sys.executable, "-m", "app.cli", *arguments],
         env=environment(**settings),
-        cwd=settings.get("STOREFLEET_DATA_DIR", "/"),
+        cwd="/",
         capture_output=True,
         text=True,
         timeout=seconds,

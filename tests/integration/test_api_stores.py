@@ -250,7 +250,10 @@ async def test_somebody_elses_store_is_one_that_is_not_there(
 async def test_a_failed_store_tells_why_and_can_be_retried(client: httpx.AsyncClient, parts: Services) -> None:
     await client.post(STORES, json={"name": "bikeshop"})
     refused = await client.post(f"{STORES}/bikeshop/retry")
-    assert "only a FAILED store" in problem(refused, 409)["detail"]
+    assert "a store that is FAILED" in problem(refused, 409)["detail"]
+    await move(parts, "bikeshop", State.PROVISIONING, State.READY)
+    problem(await client.post(f"{STORES}/bikeshop/retry"), 409)
+    await move(parts, "bikeshop", State.REQUESTED)
     reason = {"code": "image", "message": "no image", "evidence": ["a", "b"], "who": "you", "hint": "try"}
     await move(parts, "bikeshop", State.PROVISIONING)
     await move(parts, "bikeshop", State.FAILED, reason=reason)
