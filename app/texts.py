@@ -69,7 +69,6 @@ STORES: dict[str, Any] = {
     "title": "Stores",
     "create": "Create store",
     "search": "Search by name",
-    "search_key": "/",
     "filter": "Filter by state",
     "all": "All",
     "columns": {
@@ -115,7 +114,6 @@ CREATE: dict[str, Any] = {
     "cancel": "Cancel",
     "submit": "Create store",
     "creating": "Creating …",
-    "currencies": ["eur", "usd", "gbp", "chf", "sek", "dkk", "nok", "pln", "czk", "cad", "aud", "jpy"],
 }
 
 STORE: dict[str, Any] = {
@@ -176,8 +174,6 @@ DETAILS = {
     "password": "Password",
     "copy": "Copy {what}",
     "copied": "Copied",
-    "open_admin": "Open admin",
-    "early": "The shop’s own admin account. It works as soon as the store is ready.",
 }
 
 DELETE = {

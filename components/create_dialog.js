@@ -1,6 +1,6 @@
 // See create_dialog.py.  A <dialog> of the platform: it keeps the focus inside, closes on Escape, gives the focus back.
 export default {
-  props: { templates: Array, plans: Array, texts: Object },
+  props: { templates: Array, plans: Array, currencies: Array, texts: Object },
   emits: ["check", "create"],
   template: `
     <dialog class="sheet create" ref="dialog" aria-labelledby="create-title" @click.self="close">
@@ -30,7 +30,7 @@ export default {
           <summary data-icon="chevron">{{ texts.details }}</summary>
           <div class="pair">
             <label class="field"><span>{{ texts.shop_title }}</span><input class="input" v-model="title" maxlength="80" :placeholder="name"></label>
-            <label class="field"><span>{{ texts.currency }}</span><select class="input" v-model="currency"><option v-for="each in texts.currencies" :key="each" :value="each">{{ each.toUpperCase() }}</option></select></label>
+            <label class="field"><span>{{ texts.currency }}</span><select class="input" v-model="currency"><option v-for="each in currencies" :key="each" :value="each">{{ each.toUpperCase() }}</option></select></label>
           </div>
           <label class="check"><input type="checkbox" v-model="samples">{{ texts.samples }}</label>
         </details>
@@ -43,7 +43,7 @@ export default {
     </dialog>`,
   data() {
     return {
-      name: "", plan: this.plans[0].name, template: this.templates[0].name, title: "", currency: "eur", samples: true,
+      name: "", plan: this.plans[0].name, template: this.templates[0].name, title: "", currency: this.currencies[0], samples: true,
       pattern: ["", ""],
       checked: null, // the server's last word: {name, problem}
       busy: false, refused: "",

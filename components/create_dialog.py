@@ -39,6 +39,7 @@ class CreateDialog(Element, component="create_dialog.js"):
         *,
         templates: Sequence[Choice],
         plans: Sequence[Choice],
+        currencies: Sequence[str],
         texts: Mapping[str, Any],
         check: Callable[[str], Awaitable[str | None]],
         create: Callable[[Wish], Awaitable[str | None]],
@@ -47,6 +48,7 @@ class CreateDialog(Element, component="create_dialog.js"):
         self._props.update(
             templates=[asdict(each) for each in templates],
             plans=[asdict(each) for each in plans],
+            currencies=list(currencies),
             texts=dict(texts),
         )
         self._check, self._create, self._busy = check, create, False

@@ -1,6 +1,6 @@
 // See store_list.py.  Keys: / searches, j and k walk through the rows, Enter opens, c creates.
 export default {
-  props: { rows: Array, more: Boolean, query: Object, counts: Object, texts: Object },
+  props: { rows: Array, more: Boolean, query: Object, counts: Object, owners: Boolean, texts: Object },
   emits: ["query", "more", "create"],
   template: `
     <div class="stores">
@@ -21,17 +21,17 @@ export default {
         <table role="table" :aria-label="texts.table">
           <thead role="rowgroup"><tr role="row">
             <th role="columnheader" scope="col">{{ texts.columns.store }}</th><th role="columnheader" scope="col">{{ texts.columns.state }}</th>
-            <th role="columnheader" scope="col"><span class="unseen">{{ texts.happening }}</span></th><th role="columnheader" scope="col" class="owner">{{ texts.columns.owner }}</th>
+            <th role="columnheader" scope="col"><span class="unseen">{{ texts.happening }}</span></th><th role="columnheader" scope="col" class="owner" v-if="owners">{{ texts.columns.owner }}</th>
             <th role="columnheader" scope="col" class="version">{{ texts.columns.version }}</th><th role="columnheader" scope="col" class="age">{{ texts.columns.age }}</th></tr></thead>
           <tbody role="rowgroup">
             <tr v-for="row in lines" :key="row.name" role="row" :data-store="row.name" @click="open(row, $event)">
-              <td role="cell" class="who"><a class="name" :href="'/stores/' + row.name" ref="links">{{ row.name }}</a>
+              <td role="cell" class="who"><a class="name" :href="'/stores/' + row.name">{{ row.name }}</a>
                 <a v-if="row.state === 'READY'" class="url" :href="row.url" target="_blank" rel="noopener" :aria-label="texts.open.replace('{name}', row.name)">{{ host(row) }}<i class="icon" data-icon="external"></i></a>
                 <span v-else class="url">{{ host(row) }}</span></td>
               <td role="cell"><span class="state" :data-state="row.state"><i class="icon" :data-icon="icons[row.state]"></i>{{ texts.states[row.state] }}</span></td>
               <td role="cell" class="note" :class="{ wrong: row.state === 'FAILED' }"><span class="text" :title="row.note" v-if="row.note || row.eta"><bdi>{{ row.note }}</bdi><span class="quiet" v-if="row.eta">{{ row.note ? " · " : "" }}{{ left(row) }}</span></span>
                 <span class="bar" v-if="row.share !== null" aria-hidden="true"><i :style="{ width: Math.max(4, row.share * 100) + '%' }"></i></span></td>
-              <td role="cell" class="owner">{{ row.owner }}</td>
+              <td role="cell" class="owner" v-if="owners">{{ row.owner }}</td>
               <td role="cell" class="version number">{{ row.version }}</td>
               <td role="cell" class="age number"><time :datetime="row.created_at" @mouseenter="tell">{{ age(row) }}</time></td>
             </tr>

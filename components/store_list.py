@@ -48,7 +48,7 @@ class Part:
 
 class StoreList(Element, component="store_list.js"):
     """`load(query, cursor)` answers a part of the list (None: it failed, and said so); `on_create` opens the dialog for
-    a new store."""
+    a new store.  `owners`: say whose each store is."""
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class StoreList(Element, component="store_list.js"):
         part: Part,
         query: Query,
         counts: Mapping[str, int],
+        owners: bool,
         texts: Mapping[str, Any],
         load: Callable[[Query, str], Awaitable[Part | None]],
         on_create: Callable[[], Any],
@@ -69,6 +70,7 @@ class StoreList(Element, component="store_list.js"):
             more=bool(part.next),
             query=asdict(query),
             counts=dict(counts),
+            owners=owners,
             texts=dict(texts),
         )
         self.on("query", self._on_query)

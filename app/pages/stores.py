@@ -17,6 +17,7 @@ from provisioning.states import State
 from provisioning.templates import PLANS, TEMPLATES
 
 PAGE = 50  # rows at a time
+CURRENCIES = ("eur", "usd", "gbp", "chf", "sek", "dkk", "nok", "pln", "czk", "cad", "aud", "jpy")
 
 
 def register(services: Services, live: Live) -> None:
@@ -52,6 +53,7 @@ async def _build(frame: Frame) -> None:
         part=part,
         query=query,
         counts=counts,
+        owners=reader.admin,
         texts=texts.STORES,
         load=load_more,
         on_create=open_dialog,
@@ -89,6 +91,7 @@ def create_dialog(frame: Frame) -> CreateDialog:
             Choice(each.name, each.title, each.description, each.cpu, _size(each.memory), _size(each.storage))
             for each in PLANS.values()
         ],
+        currencies=CURRENCIES,
         texts=texts.CREATE,
         check=check,
         create=create,
