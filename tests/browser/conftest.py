@@ -2,6 +2,9 @@
 
 Where there is no Chromium these tests are skipped.  Every page that a test opens is watched: a request that leaves this
 machine, an error on the console or an exception in a script fails the test.
+
+Everything here ends with this folder's last test: while Playwright is there its event loop counts as running, and
+asynchronous tests cannot have theirs.
 """
 
 import re
@@ -25,7 +28,7 @@ FLAGS = (
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
@@ -36,7 +39,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     served = Dashboard(tmp_path_factory.mktemp("dashboard"))
     try:
@@ -47,7 +50,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     assert "Traceback" not in log, log[-6000:]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cookies() -> dict[str, list[Any]]:
     """Of the people who are signed in."""
     return {}
