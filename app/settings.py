@@ -7,9 +7,10 @@ that says what to change.
 import re
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -160,7 +161,7 @@ def split_keys(key: SecretStr) -> list[str]:
     return [each.strip() for each in key.get_secret_value().split(",") if each.strip()]
 
 
-def _http_address(url: str):
+def _http_address(url: str) -> SplitResult:
     try:
         address = urlsplit(url)
         usable = address.scheme in ("http", "https") and address.hostname and (address.port or 1)
@@ -171,7 +172,7 @@ def _http_address(url: str):
     return address
 
 
-def _sentence(error) -> str:
+def _sentence(error: ErrorDetails) -> str:
     name = PREFIX + str(error["loc"][0]).upper()
     message = str(error["msg"])
     if error["type"] == "value_error":

@@ -35,8 +35,8 @@ async def actor_of(request: HTTPConnection) -> Actor | None:
     if header is not None:
         scheme, _, proof = header.partition(" ")
         return await services.tokens.actor(proof.strip()) if scheme.lower() == "bearer" else None
-    proof = request.cookies.get(cookie_name(services.settings.secure))
-    return await services.sessions.actor(proof) if proof else None
+    cookie = request.cookies.get(cookie_name(services.settings.secure))
+    return await services.sessions.actor(cookie) if cookie else None
 
 
 def sign_in_address(request: Request) -> str:

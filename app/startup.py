@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 from sqlalchemy import text
@@ -48,7 +49,7 @@ def keys(settings: Settings) -> list[str]:
     return [file.read_text().strip()]
 
 
-def overlay(settings: Settings) -> dict:
+def overlay(settings: Settings) -> dict[str, Any]:
     """The operator's Helm values for every store.  Raises CommandError."""
     if settings.store_values is None:
         return {}

@@ -2,6 +2,8 @@
 
 import logging
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -55,7 +57,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
     return Problem(422, sentence, extra={"errors": told[:20]}).response()
 
 
-def _no_json(error: dict) -> bool:
+def _no_json(error: Mapping[str, Any]) -> bool:
     return error["type"] == "missing" or isinstance(error.get("input"), bytes)
 
 

@@ -145,8 +145,6 @@ def test_commands_work_beside_it(served: Served) -> None:
         assert client.get("/api/v1/stores").json() == {"items": [], "next": None}
     for arguments, says in (
         (("user", "create", "carla@example.com"), "There is an account"),
-        (("user", "create", "<b>"), "not an e-mail address"),
-        (("user", "create", "new@example.com", "--password", "short"), "at least 8 characters"),
         (("token", "create", "--user", "nobody@example.com"), "There is no user"),
     ):
         refused(*arguments, status=1, says=says, **served.settings)

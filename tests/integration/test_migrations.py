@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 import app.migrations
-import app.models  # noqa: F401 - fills the metadata
+import app.models
 from app.migrations import HEAD, Unknown, migrate
 from provisioning.database import Database
 from tests.integration.conftest import BOTH_DATABASES
