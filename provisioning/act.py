@@ -69,10 +69,15 @@ class Actor:
         name = wanted.namespace["metadata"]["name"]
         labels = {**wanted.values["labels"], SPEC: wanted.spec}
         try:
-            revision: int = await self._helm.upgrade_install(
-                name, name, wanted.chart, wanted.values, labels, self._helm_time_limit
+            return await self._helm.upgrade_install(
+                name,
+                name,
+                wanted.chart,
+                wanted.values,
+                labels,
+                self._helm_time_limit,
+                force_conflicts=True,  # what somebody changed by hand becomes again what was asked for
             )
-            return revision
         finally:
             await self._refresh_releases(name)
 

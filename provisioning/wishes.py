@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning.database import Database, add_store
 from provisioning.models import Event, Level, Store, StoreSecret, now
-from provisioning.states import IN_FLIGHT, State
+from provisioning.states import IN_FLIGHT, IllegalTransition, State
 
 
 class NameTaken(Exception):
@@ -85,6 +85,8 @@ async def request_deletion(database: Database, session: AsyncSession, store: Sto
 
 async def request_retry(database: Database, session: AsyncSession, store: Store, by: str) -> None:
     """A FAILED store into the queue again; it goes on from what is there.  Raises Moved or IllegalTransition."""
+    if store.state is not State.FAILED:
+        raise IllegalTransition(store.state, State.REQUESTED)
     event = _wished(store, "retry.requested", "Retry requested", by)
     await database.transition(session, store, State.REQUESTED, f"retry requested by {by}", event=event)
 

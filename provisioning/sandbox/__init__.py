@@ -6,8 +6,9 @@ for each store.  It is a simulation and says so.
 
     objects, errors, resources, selectors     words that everything here shares
     store                                     the objects, their versions and changes
-    registry                                  what a write goes through: defaults, validation, admission, patches,
-                                              schema, fieldsets, ownership (server-side apply)
+    registry                                  what a write goes through: shape, defaults, validation, admission,
+                                              pod_security, patches, schema, fieldsets,
+                                              ownership (server-side apply)
     api, watches, discovery, protobuf         the protocol
     control, controllers, scheduler, kubelet  what makes things happen
     containers, behaviour, logs               what pretends to run
@@ -25,6 +26,7 @@ from provisioning.sandbox.faults import (
     UnboundVolumeFault,
     UnreadyFault,
     UnschedulableFault,
+    WatchFault,
 )
 from provisioning.sandbox.sandbox import Sandbox, SandboxOptions
 
@@ -40,4 +42,5 @@ __all__ = [
     "UnboundVolumeFault",
     "UnreadyFault",
     "UnschedulableFault",
+    "WatchFault",
 ]

@@ -1,5 +1,6 @@
 """The Kubernetes API over HTTP: what a request asks for, who may ask, and how the answer is written."""
 
+import asyncio
 import hmac
 import json
 import logging
@@ -14,12 +15,14 @@ from aiohttp import web
 from provisioning.sandbox import discovery, errors, protobuf
 from provisioning.sandbox.errors import ApiError, bad_request
 from provisioning.sandbox.faults import Faults
+from provisioning.sandbox.listener import LARGEST_BODY
 from provisioning.sandbox.objects import Obj, clone, name_of, namespace_of
 from provisioning.sandbox.patches import json_patch, merge_patch, strategic_patch
 from provisioning.sandbox.registry import Registry
 from provisioning.sandbox.resources import BY_PLURAL, Resource
 from provisioning.sandbox.schema import Schema
 from provisioning.sandbox.selectors import object_selector
+from provisioning.sandbox.shape import check_shape
 from provisioning.sandbox.store import Record
 from provisioning.sandbox.watches import DEFAULT_TIMEOUT, Watch
 
@@ -33,7 +36,6 @@ _PATH = re.compile(
 _NAMESPACE_PATH = re.compile(
     r"/api/v1/(?P<plural>namespaces)(?:/(?P<name>[^/]+)(?:/(?P<subresource>status|finalize))?)?/?"
 )
-LARGEST_BODY = 3 * 2**20  # bytes, the API server's own limit
 _TRUE = ("1", "true", "True")
 
 LogReader = Callable[[web.BaseRequest, Obj], Awaitable[web.StreamResponse]]
@@ -60,11 +62,16 @@ class Api:
     def __init__(self, registry: Registry, token: str, faults: Faults, read_log: LogReader) -> None:
         self._registry, self._store = registry, registry.store
         self._token, self._faults, self._read_log = token.encode(), faults, read_log
-        self._watches: set[Watch] = set()
+        self._watches: dict[Watch, web.BaseRequest] = {}
 
     def end_watches(self) -> None:
         for watch in list(self._watches):
             watch.end()
+
+    def cut_watches(self) -> None:
+        """End every open watch as a broken connection does."""
+        for request in self._watches.values():
+            _cut(request)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -133,6 +140,7 @@ class Api:
         """The sandbox knows one person, who may do everything."""
         if target.verb != "create":
             raise errors.method_not_allowed()
+        check_shape(target.resource, body)
         everything = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
         rules = {"resourceRules": everything, "nonResourceRules": [], "incomplete": False}
         status = {"allowed": True} if target.resource.kind == "SelfSubjectAccessReview" else rules
@@ -236,13 +244,22 @@ class Api:
         )
         watch.start(query.get("resourceVersion", ""), query.get("sendInitialEvents") in _TRUE)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        self._watches.add(watch)
+        self._watches[watch] = request
+        lifetime = self._faults.watch_lifetime(target.resource.kind)
+        cut = asyncio.get_running_loop().call_later(lifetime, _cut, request) if lifetime is not None else None
         try:
             await response.prepare(request)
             await watch.send(response)
         finally:
-            self._watches.discard(watch)
+            del self._watches[watch]
+            if cut is not None:
+                cut.cancel()
         return response
+
+
+def _cut(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _target(request: web.BaseRequest) -> Target | None:
@@ -258,7 +275,10 @@ def _target(request: web.BaseRequest) -> Target | None:
     namespace = parts.get("namespace") if resource.namespaced else ""
     if (subresource and subresource not in resource.subresources) or (name and namespace is None):
         raise errors.no_such_path()
-    return Target(_verb(request, bool(name)), resource, namespace, name, subresource)
+    verb = _verb(request, bool(name))
+    if verb == "create" and name and subresource != "eviction":
+        raise errors.method_not_allowed()
+    return Target(verb, resource, namespace, name, subresource)
 
 
 def _verb(request: web.BaseRequest, named: bool) -> str:
@@ -276,9 +296,11 @@ def _verb(request: web.BaseRequest, named: bool) -> str:
 
 async def _body(request: web.BaseRequest) -> Any:
     """The request's body as data.  Raises ApiError 400, 413, 415."""
-    if (request.content_length or 0) > LARGEST_BODY:
-        raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {LARGEST_BODY}")
-    raw = await request.read()
+    try:
+        raw = await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        message = f"Request entity too large: limit is {LARGEST_BODY}"
+        raise ApiError(413, "RequestEntityTooLarge", message) from error
     content_type = request.content_type
     if not raw:
         return {}

@@ -44,6 +44,14 @@ class ApiFault:
 
 
 @dataclass(eq=False)
+class WatchFault:
+    """Watches that are cut, without a word, some time after they began."""
+
+    after: float  # seconds
+    kinds: tuple[str, ...] = ()  # empty: all
+
+
+@dataclass(eq=False)
 class ImageFault:
     """Images that cannot be pulled."""
 
@@ -106,6 +114,7 @@ class KubeletFault:
 
 Fault = (
     ApiFault
+    | WatchFault
     | ImageFault
     | CrashFault
     | UnschedulableFault
@@ -177,6 +186,10 @@ class Faults:
                 await asyncio.sleep(fault.delay)
             if fault.status is not None:
                 raise ApiError(fault.status, _REASONS.get(fault.status, "InternalError"), fault.message)
+
+    def watch_lifetime(self, kind: str) -> float | None:
+        """Seconds after which a new watch is cut; None when it is not."""
+        return min((f.after for f in self._of(WatchFault) if not f.kinds or kind in f.kinds), default=None)
 
     def image(self, image: str, namespace: str) -> ImageFault | None:
         return self._first(ImageFault, namespace, lambda fault: fnmatchcase(image, fault.image))

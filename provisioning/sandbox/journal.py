@@ -72,7 +72,11 @@ class Journal:
         changed, self._changed = self._changed, {}
         gone = [place for place, record in changed.items() if record is None]
         kept = [(*place, record.encoded) for place, record in changed.items() if record is not None]
-        await asyncio.to_thread(self._write_rows, kept, gone, self._store.version)
+        try:
+            await asyncio.to_thread(self._write_rows, kept, gone, self._store.version)
+        except sqlite3.Error:  # a full disk, say: the next change tries again, with these
+            self._changed = {**changed, **self._changed}
+            raise
 
     def _write_rows(self, kept: list[tuple[str, str, str, bytes]], gone: list[_Place], version: int) -> None:
         with self._connection:

@@ -35,7 +35,7 @@ class Kubelet(Controller):
         super().__init__(control)
         self.logs = logs
         self._containers = Containers(self)
-        self._last_address = 1
+        self._last_address = max((_address_number(pod) for pod in self.store.objects("Pod")), default=0)
 
     def concerns(self, change: Change) -> Iterable[Key]:
         obj = change.record.obj
@@ -150,8 +150,12 @@ class Kubelet(Controller):
 
     def _next_address(self) -> str:
         self._last_address += 1
-        number = self._last_address
-        return f"10.244.{number // 250 % 250}.{number % 250 + 2}"
+        return f"10.244.{self._last_address // 250 % 250}.{self._last_address % 250 + 2}"
+
+
+def _address_number(pod: Obj) -> int:
+    parts = str((pod.get("status") or {}).get("podIP", "10.244.0.2")).split(".")
+    return int(parts[2]) * 250 + int(parts[3]) - 2
 
 
 def _waiting(container: Obj, reason: str) -> Obj:

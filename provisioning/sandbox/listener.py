@@ -6,7 +6,11 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+
+LARGEST_BODY = 3 * 2**20  # bytes, the API server's own limit
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -14,7 +18,9 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class Listener:
     def __init__(self, handler: Handler, context: ssl.SSLContext | None = None) -> None:
         # Cancelling handlers of clients that went away is what ends their watches.
-        self._server = web.Server(handler, handler_cancellation=True, access_log=None)
+        self._server = web.Server(
+            handler, request_factory=_request, handler_cancellation=True, access_log=None
+        )
         self._runner = web.ServerRunner(self._server, shutdown_timeout=1.0)
         self._context = context
         self._site: web.SockSite | None = None
@@ -28,9 +34,9 @@ class Listener:
         for choice in (port,) if port else (*preferred, 0):
             try:
                 await self._listen(choice)
-            except OSError:
+            except OSError as error:
                 if choice in (port, 0):
-                    raise
+                    raise OSError(error.errno, f"port {choice} on 127.0.0.1: {error.strerror}") from error
             else:
                 return
 
@@ -46,7 +52,9 @@ class Listener:
         if self._site is not None:
             await self._site.stop()
             self._site = None
-        self.cut_connections()
+        for connection in list(self._server.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
         loop = asyncio.get_running_loop()
         if self._return is not None:
             self._return.cancel()
@@ -55,11 +63,6 @@ class Listener:
             self._returning = loop.create_task(self._listen(self.port))
 
         self._return = loop.call_later(seconds, come_back)
-
-    def cut_connections(self) -> None:
-        for connection in list(self._server.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
 
     async def _listen(self, port: int) -> None:
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -71,3 +74,15 @@ class Listener:
             await self._site.start()
             undo.pop_all()
         self.port = listening.getsockname()[1]
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler[web.BaseRequest],
+    writer: AbstractStreamWriter,
+    task: "asyncio.Task[None]",
+) -> web.BaseRequest:
+    """aiohttp's own, but for bodies as large as the API server takes."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_BODY)

@@ -51,7 +51,7 @@ class Logs:
         _wake(log)
 
     def tail(self, uid: str, container: str) -> str:
-        """What a kubelet takes for the message of a container that failed: 80 lines or 2048 bytes, whichever is less."""
+        """What a kubelet takes for the message of a container that failed: 80 lines or 2048 bytes at most."""
         lines = "\n".join(line for _, line in self.of(uid, container).lines[-80:])
         return lines.encode()[-2048:].decode(errors="ignore")
 

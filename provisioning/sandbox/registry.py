@@ -20,8 +20,10 @@ from provisioning.sandbox.objects import (
     random_suffix,
     timestamp,
 )
+from provisioning.sandbox.pod_security import check_pod_security
 from provisioning.sandbox.resources import Resource, resource_of
 from provisioning.sandbox.schema import Schema
+from provisioning.sandbox.shape import check_shape
 from provisioning.sandbox.store import Store
 from provisioning.sandbox.validation import check
 
@@ -54,13 +56,12 @@ class Registry:
         return self._create(resource, obj, manager, dry_run)
 
     def _prepared(self, resource: Resource, namespace: str, body: Obj) -> Obj:
-        if not isinstance(body, dict) or not isinstance(body.get("metadata") or {}, dict):
-            raise bad_request("the object provided is unrecognized (must be of type Object)")
+        check_shape(resource, body)
         if body.get("kind", resource.kind) != resource.kind:
             wrong = f'{body.get("kind")} in version "{resource.version}" cannot be handled as a {resource.kind}'
             raise bad_request(wrong)
-        obj: Obj = {"apiVersion": resource.api_version, "kind": resource.kind, **clone(body)}
-        obj["apiVersion"] = resource.api_version
+        given = {key: value for key, value in clone(body).items() if value is not None}
+        obj: Obj = {**given, "apiVersion": resource.api_version, "kind": resource.kind}
         metadata = {key: value for key, value in (obj.get("metadata") or {}).items() if value is not None}
         obj["metadata"] = metadata
         if not metadata.get("name") and metadata.get("generateName"):
@@ -93,6 +94,8 @@ class Registry:
         for touch in self.on_create:
             touch(obj)
         check(resource, obj, None)
+        if resource.kind == "Pod":
+            check_pod_security(resource, self.store.find("Namespace", "", namespace_of(obj)) or {}, obj)
         if resource.namespaced:
             admission.check_quotas(self.store, resource, obj)
         if applied is not None:
@@ -154,7 +157,8 @@ class Registry:
         dry_run: bool = False,
     ) -> tuple[Obj, bool]:
         """Server-side apply: the object, and whether it is new.  Raises ApiError 409 for other managers' fields."""
-        if not isinstance(configuration, dict) or "apiVersion" not in configuration or "kind" not in configuration:
+        check_shape(resource, configuration)
+        if "apiVersion" not in configuration or "kind" not in configuration:
             raise bad_request("apiVersion and kind must be set in an applied configuration")
         configuration = clone(configuration)
         metadata = configuration.setdefault("metadata", {})
@@ -185,7 +189,8 @@ class Registry:
 
     def _replaced(self, resource: Resource, old: Obj, body: Obj, subresource: str) -> Obj:
         """`body` in the place of `old`, as far as the request may change it."""
-        name, metadata = name_of(old), (body.get("metadata") if isinstance(body, dict) else None) or {}
+        check_shape(resource, body)
+        name, metadata = name_of(old), body.get("metadata") or {}
         if metadata.get("name", name) != name:
             raise bad_request(
                 f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
@@ -353,7 +358,7 @@ class _ClusterAddresses:
 
 
 def _quality_of_service(pod: Obj) -> str:
-    resources = [container.get("resources") or {} for container in pod["spec"]["containers"]]
+    resources = [container.get("resources") or {} for container in pod["spec"].get("containers") or []]
     if not any(item.get("requests") or item.get("limits") for item in resources):
         return "BestEffort"
     guaranteed = all(

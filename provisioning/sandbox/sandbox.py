@@ -133,7 +133,7 @@ class Sandbox:
         credentials.write_private(self.kubeconfig, papers.kubeconfig(self.api_url))
         hooks = self.faults.hooks
         hooks.changed = control.look_at_everything
-        hooks.drop_watches = self._api_listener.cut_connections
+        hooks.drop_watches = self._api.cut_watches
         hooks.forget_history = self._store.forget_history
         hooks.api_away = self._api_listener.away
 

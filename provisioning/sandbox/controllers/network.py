@@ -130,7 +130,7 @@ class Ingresses(Controller):
         return class_ is not None and class_["spec"].get("controller") == INGRESS_CONTROLLER
 
     def _name_default_class(self, obj: Obj) -> None:
-        if obj["kind"] == "Ingress" and not obj["spec"].get("ingressClassName"):
+        if obj["kind"] == "Ingress" and not obj.setdefault("spec", {}).get("ingressClassName"):
             default = self.store.find("IngressClass", "", INGRESS_CLASS)
             if default and (default["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true":
                 obj["spec"]["ingressClassName"] = INGRESS_CLASS
