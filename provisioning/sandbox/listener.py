@@ -18,9 +18,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class Listener:
     def __init__(self, handler: Handler, context: ssl.SSLContext | None = None) -> None:
         # Cancelling handlers of clients that went away is what ends their watches.
-        self._server = web.Server(
-            handler, request_factory=_request, handler_cancellation=True, access_log=None
-        )
+        self._server = web.Server(handler, request_factory=_request, handler_cancellation=True, access_log=None)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=1.0)
         self._context = context
         self._site: web.SockSite | None = None
@@ -79,7 +77,7 @@ class Listener:
 def _request(
     message: RawRequestMessage,
     payload: StreamReader,
-    protocol: web.RequestHandler[web.BaseRequest],
+    protocol: web.RequestHandler,
     writer: AbstractStreamWriter,
     task: "asyncio.Task[None]",
 ) -> web.BaseRequest:

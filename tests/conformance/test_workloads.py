@@ -387,3 +387,19 @@ async def test_init_containers_come_first(cluster: Target, namespace: str) -> No
     status = pod["status"]["initContainerStatuses"][0]
     assert status["state"]["terminated"]["reason"] == "Completed"
     assert status["ready"] is True
+
+
+async def test_pod_security_is_enforced(cluster: Target) -> None:
+    name = await cluster.new_namespace({"pod-security.kubernetes.io/enforce": "restricted"})
+    path = f"/api/v1/namespaces/{name}/pods"
+    await cluster.ok("POST", path, {"metadata": {"name": "good"}, "spec": pod_spec()}, dryRun="All")
+    loose = {"containers": [{"name": "postgres", "image": IMAGE}]}
+    refused = await cluster.call("POST", path, {"metadata": {"name": "bad"}, "spec": loose})
+    assert refused.status == 403
+    assert refused["message"] == (
+        'pods "bad" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false '
+        '(container "postgres" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities '
+        '(container "postgres" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or '
+        'container "postgres" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "postgres" '
+        'must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")'
+    )

@@ -18,6 +18,7 @@ from provisioning.sandbox import (
     UnboundVolumeFault,
     UnreadyFault,
     UnschedulableFault,
+    WatchFault,
 )
 from tests.conformance.client import Obj, Target, config_map
 from tests.integration.test_sandbox import ask, create_store, until_ready
@@ -81,14 +82,22 @@ async def test_dropped_watches(target: Target) -> None:
     response = await target.send("GET", "/api/v1/namespaces", watch="true")
     await response.content.readline()
     target.sandbox.faults.drop_watches()
-
-    async def read_all() -> None:
-        while await response.content.readline():
-            pass
-
     with pytest.raises(aiohttp.ClientError):
-        await asyncio.wait_for(read_all(), 5)
+        await asyncio.wait_for(response.content.read(), 5)
+    response.close()
     await target.ok("GET", "/api/v1/namespaces")
+
+
+async def test_watches_that_do_not_last(target: Target) -> None:
+    target.sandbox.faults.add(WatchFault(after=0.2, kinds=("Namespace",)))
+    response = await target.send("GET", "/api/v1/namespaces", watch="true")
+    lasting = await target.send("GET", "/api/v1/pods", watch="true", timeoutSeconds="1")
+    start = time.monotonic()
+    with pytest.raises(aiohttp.ClientError):
+        await response.content.read()
+    response.close()
+    assert 0.1 < time.monotonic() - start < 1
+    assert await lasting.content.read() == b""
 
 
 async def test_forgotten_history(target: Target) -> None:
