@@ -31,13 +31,13 @@ header { padding-top: clamp(2rem, 6vw, 4rem); padding-bottom: clamp(1.5rem, 4vw,
 h1 { font: 600 clamp(1.9rem, 5vw, 3rem)/1.1 ui-serif, Georgia, serif; letter-spacing: -.02em; overflow-wrap: anywhere }
 header p { margin-top: .6rem; color: var(--soft) }
 main { flex: 1 }
-ul { list-style: none; padding: 0; display: grid; gap: clamp(1rem, 2.5vw, 1.75rem); grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)) }
+ul { list-style: none; padding: 0; display: grid; gap: clamp(1rem, 2.5vw, 1.75rem); grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)) }
 li { display: flex; flex-direction: column; background: var(--card); border: 1px solid var(--line); border-radius: 14px; overflow: hidden }
 .picture { display: grid; place-items: center; width: 100%; aspect-ratio: 4 / 3; object-fit: cover; background: var(--blank); color: var(--soft); font: 600 3.5rem/1 ui-serif, Georgia, serif }
 .about { display: flex; flex-direction: column; flex: 1; gap: .35rem; padding: 1rem 1.1rem 1.15rem }
 h2 { font-size: 1.05rem; font-weight: 600; overflow-wrap: anywhere }
 .about p { color: var(--soft); font-size: .94rem; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden }
-.price { margin-top: auto; padding-top: .5rem; font-weight: 600; color: var(--accent); font-variant-numeric: tabular-nums }
+.about .price { margin-top: auto; padding-top: .5rem; font-weight: 600; font-size: 1rem; color: var(--accent); font-variant-numeric: tabular-nums }
 .empty { padding: clamp(3rem, 10vw, 6rem) 1rem; text-align: center; border: 1px dashed var(--line); border-radius: 14px; color: var(--soft) }
 .empty strong { display: block; margin-bottom: .3rem; color: var(--ink); font: 600 1.4rem/1.3 ui-serif, Georgia, serif }
 footer { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .5rem 1.5rem; padding-top: 3rem; padding-bottom: 2rem; color: var(--soft); font-size: .88rem }
