@@ -25,7 +25,7 @@ import yaml
 
 from benchmarks.figures import ratios, show
 from provisioning.templates import CHARTS
-from tests.integration.served import Served
+from tests.served import Served
 
 KUBECONFIG = os.environ.get("KUBECONFIG", "")
 INGRESS = os.environ.get("STOREFLEET_TEST_INGRESS", "")

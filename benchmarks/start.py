@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.figures import show
-from tests.integration.served import Served
+from tests.served import Served
 
 
 def run(arguments: list[str]) -> None:

@@ -12,7 +12,7 @@ import yaml
 from playwright.sync_api import Browser, Page, expect
 
 from tests.cluster.cluster import INGRESS, KUBECONFIG, Kubectl
-from tests.integration.served import EMAIL, PASSWORD, Served
+from tests.served import EMAIL, PASSWORD, Served
 
 TIMELINE = [
     "Store requested",

@@ -21,7 +21,7 @@ from app.services import Services
 from app.settings import Settings
 from provisioning.database import Database
 from tests import postgres
-from tests.integration.served import Served
+from tests.served import Served
 
 
 @pytest.fixture(scope="session")

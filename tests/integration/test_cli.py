@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.integration.served import EMAIL, PASSWORD, Served, command
+from tests.served import EMAIL, PASSWORD, Served, command
 from tests.unit.kubeconfigs import a_kubeconfig
 
 FOREIGN = {"Origin": "https://evil.example"}

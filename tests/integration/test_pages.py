@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.integration.served import EMAIL, PASSWORD, Served
+from tests.served import EMAIL, PASSWORD, Served
 
 
 @pytest.fixture

@@ -1,15 +1,23 @@
 """`storefleet` in processes of its own: what a person or a supervisor meets, through the front doors."""
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 import httpx
 
 EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -33,7 +41,9 @@ def command(*arguments: str, seconds: float = 60, **settings: str) -> "subproces
 
 
 class Served:
-    """`storefleet serve` on a free port, its output in a file."""
+    """`storefleet serve` on a free port, its output in a file.  A second `start` serves at the same address again."""
+
+    module = "app.cli"
 
     def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.folder = folder
@@ -46,13 +56,14 @@ class Served:
             "STOREFLEET_SANDBOX_SPEED": "20",
             **settings,
         }
-        self.url = ""
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Served":
+    def start(self) -> Self:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "serve", "--port", "0", *self.arguments],
+                [sys.executable, "-m", self.module, "serve", "--port", str(self.port), *self.arguments],
                 env=environment(**self.settings),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -61,13 +72,9 @@ class Served:
             )
         end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
-            if addresses := [line.split()[-1] for line in self.lines() if line.startswith("Storefleet serves at ")]:
-                self.url = addresses[-1]
-                try:
-                    if httpx.get(f"{self.url}/healthz", trust_env=False).is_success:
-                        return self
-                except httpx.TransportError:
-                    pass
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/healthz", trust_env=False).is_success:
+                    return self
             time.sleep(0.05)
         raise AssertionError(f"it did not start serving:\n{self.log.read_text()[-6000:]}")
 
