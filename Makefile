@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 UV     := .venv/bin/uv
+UV_VERSION := 0.13.9
 IMAGE  ?= ghcr.io/storefleet/storefleet
 SHOP   ?= ghcr.io/storefleet/medusa-store
 BUILD  ?= docker build --tag
@@ -18,7 +19,6 @@ install: .venv/installed
 	$(UV) pip install --quiet --python .venv/bin/python --require-hashes --requirements requirements-dev.lock
 	$(UV) pip install --quiet --python .venv/bin/python --no-deps --editable .
 	@touch $@
-UV_VERSION := 0.11.18
 
 run: install
 	.venv/bin/storefleet serve

@@ -13,7 +13,7 @@ from provisioning.sandbox import Sandbox, SandboxOptions
 from tests.conformance.client import Target
 
 
-@pytest.fixture(params=["sandbox", "real"])
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.cluster)])
 async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Target]:
     if request.param == "sandbox":
         async with (

@@ -52,7 +52,7 @@ async def written(file: Path) -> list[int]:
 
 async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not holds():  # noqa: ASYNC110 - processes do not tell
+        while not holds():
             await asyncio.sleep(0.02)
 
 
