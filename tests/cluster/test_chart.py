@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -18,6 +18,12 @@ HELM = shutil.which("helm")
 pytestmark = pytest.mark.skipif(HELM is None, reason="needs the helm command, version 4, on the PATH")
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "medusa-store"
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.5)
 
 
 class Store:
@@ -44,9 +50,11 @@ class Store:
 
     async def remove(self) -> None:
         await self.cluster.delete("Namespace", self.name)
-        async with asyncio.timeout(120):
-            while await self.cluster.get("Namespace", self.name):  # noqa: ASYNC110 - nothing tells us
-                await asyncio.sleep(1)
+
+        async def gone() -> bool:
+            return await self.cluster.get("Namespace", self.name) is None
+
+        await until(gone, seconds=120)
 
     async def helm(self, *arguments: str) -> str:
         """What helm printed, on both channels; fails the test when helm failed."""
@@ -70,6 +78,17 @@ class Store:
     async def pods(self) -> set[str]:
         return {pod["metadata"]["name"] for pod in (await self.cluster.list_all("Pod", self.name))[0]}
 
+    async def empty(self) -> bool:
+        return not await self.pods()
+
+    async def served(self, client: httpx.AsyncClient) -> None:
+        """Return once the ingress controller has heard of the shop, a moment after the pod is ready."""
+
+        async def answers() -> bool:
+            return (await self.ask(client, "/health")).status_code == 200
+
+        await until(answers, seconds=30)
+
     async def ask(self, client: httpx.AsyncClient, path: str) -> httpx.Response:
         return await client.get(f"{INGRESS}{path}", headers={"Host": self.host})
 
@@ -90,6 +109,7 @@ async def test_from_install_to_uninstall(store: Store):
     assert "violate" not in await store.install()  # Pod Security warns through helm
 
     async with httpx.AsyncClient(timeout=10) as client:
+        await store.served(client)
         front = await store.ask(client, "/")
         assert front.status_code == 200
         assert "Chart &amp; Proof" in front.text
@@ -104,7 +124,7 @@ async def test_from_install_to_uninstall(store: Store):
 
         shopping = asyncio.create_task(customer())
         await store.install(**{"medusa.resources.requests.memory": "420Mi"})
-        await asyncio.sleep(6)  # the old pod drains and leaves
+        await asyncio.sleep(8)  # the old pod drains and leaves
         assert not shopping.done(), shopping.exception()
         shopping.cancel()
         assert set(answers) == {200}, answers
@@ -114,9 +134,7 @@ async def test_from_install_to_uninstall(store: Store):
     assert after & before == {"postgres-0"}
 
     await store.helm("uninstall", store.name)
-    async with asyncio.timeout(60):
-        while await store.pods():  # noqa: ASYNC110 - as above
-            await asyncio.sleep(1)
+    await until(store.empty, seconds=60)
     claims, _ = await store.cluster.list_all("PersistentVolumeClaim", store.name)
     assert [claim["metadata"]["name"] for claim in claims] == ["data-postgres-0"], "the data stays"
 
