@@ -22,7 +22,7 @@ CHART = Path(__file__).resolve().parents[2] / "charts" / "medusa-store"
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - a cluster is asked, not waited for
+        while not await condition():
             await asyncio.sleep(0.5)
 
 
