@@ -67,7 +67,7 @@ def diagnose(objects: Sequence[Obj], since: datetime) -> Finding | None:
 
     Events from before `since` speak of an earlier attempt and do not count.
     """
-    objects = [obj for obj in objects if obj["kind"] != "Event" or _last_seen(obj) >= since]
+    objects = [obj for obj in objects if obj["kind"] != "Event" or _is_of_this_attempt(obj, objects, since)]
     findings = [finding for rule in RULES for finding in rule(objects)]
     return next((finding for finding in findings if finding.lasting), findings[0] if findings else None)
 
@@ -284,6 +284,14 @@ def _mounts(objects: Sequence[Obj]) -> Iterator[Finding]:
 
 RULES = (_images, _crashes, _configuration, _volumes, _unschedulable, _refused, _mounts)
 """In the order in which they tell most."""
+
+
+def _is_of_this_attempt(event: Obj, objects: Sequence[Obj], since: datetime) -> bool:
+    """The cluster's times are whole seconds: in the second of the beginning, only what it says of new objects counts."""
+    begun, uid = since.replace(microsecond=0), event["involvedObject"].get("uid")
+    subject = next((obj for obj in objects if obj["metadata"]["uid"] == uid), None)
+    is_new = subject is not None and time_of(subject["metadata"]["creationTimestamp"]) >= begun
+    return _last_seen(event) >= (begun if is_new else since)
 
 
 def _last_seen(event: Obj) -> datetime:

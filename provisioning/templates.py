@@ -106,7 +106,12 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str = Field(default="", max_length=80, description="What the shop calls itself; its name if empty.")
+    title: str = Field(
+        default="",
+        max_length=80,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+        description="What the shop calls itself, without control characters; its name if empty.",
+    )
     currency: str = Field(default="eur", pattern=r"^[a-z]{3}$", description="Three letters (ISO 4217), lower case.")
     sample_products: bool = Field(default=True, description="Begin with a few sample products.")
 
@@ -147,9 +152,9 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def chart_digest(chart: Path) -> str:
-    """A fingerprint of a chart's files, so that a changed chart makes a release out of date."""
+    """A fingerprint of what a chart renders from, so that a changed chart makes a release out of date."""
     whole = hashlib.sha256()
-    for file in sorted(path for path in chart.rglob("*") if path.is_file()):
+    for file in sorted(path for path in chart.rglob("*") if path.is_file() and path.suffix != ".md"):
         whole.update(str(file.relative_to(chart)).encode() + b"\0" + file.read_bytes() + b"\0")
     return whole.hexdigest()
 

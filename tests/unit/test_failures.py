@@ -122,6 +122,13 @@ def test_warnings_of_an_earlier_attempt_do_not_count():
     assert diagnose([claim_, old], NOON) is None
 
 
+@pytest.mark.parametrize(("made", "counts"), [("2026-01-02T12:00:00Z", True), ("2026-01-02T11:58:00Z", False)])
+def test_in_the_second_in_which_an_attempt_began_only_warnings_of_new_objects_count(made, counts):
+    claim_ = obj("PersistentVolumeClaim", "data-postgres-0", part="postgres", at=made, status={"phase": "Pending"})
+    said = warning(claim_, "FailedBinding", "no storage class is set", at="2026-01-02T12:00:00Z")
+    assert (diagnose([claim_, said], NOON.replace(microsecond=700_000)) is not None) is counts
+
+
 def test_evidence_is_bounded():
     finding = diagnose([pod("postgres-0", "postgres", waiting("ImagePullBackOff", "x" * 100_000))], NOON)
     assert sum(map(len, finding.reason.evidence)) < 3000
