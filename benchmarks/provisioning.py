@@ -112,7 +112,7 @@ def _plain() -> float:
     _kubectl("create", "namespace", name)
     _kubectl("apply", "--namespace", name, "--filename", "-", given=yaml.safe_dump(_secret()))
     version = yaml.safe_load((CHARTS / "medusa-store" / "Chart.yaml").read_text())["appVersion"]
-    manifest = PLAIN.read_text().replace("HOST", f"{name}.localhost").replace("VERSION", version)
+    manifest = PLAIN.read_text().replace("<host>", f"{name}.localhost").replace("<version>", version)
     _kubectl("apply", "--namespace", name, "--filename", "-", given=manifest)
     _until_ready(f"{name}.localhost")
     took = time.monotonic() - begun

@@ -287,7 +287,7 @@ RULES = (_images, _crashes, _configuration, _volumes, _unschedulable, _refused, 
 
 
 def _is_of_this_attempt(event: Obj, objects: Sequence[Obj], since: datetime) -> bool:
-    """The cluster's times are whole seconds: in the second of the beginning, only what it says of new objects counts."""
+    """The cluster's times are whole seconds: in the second of the beginning, only what concerns new objects counts."""
     begun, uid = since.replace(microsecond=0), event["involvedObject"].get("uid")
     subject = next((obj for obj in objects if obj["metadata"]["uid"] == uid), None)
     is_new = subject is not None and time_of(subject["metadata"]["creationTimestamp"]) >= begun

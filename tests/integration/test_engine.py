@@ -107,6 +107,7 @@ async def test_a_lasting_cause_fails_the_store_with_its_reason_and_it_can_be_men
     assert store.reason["hint"]
     assert (await fleet.lines("shop"))[-1] == message
     sandbox.faults.remove(fault)
+    await asyncio.sleep(1)  # the cluster tells whole seconds; a person who has mended something is slower, too
     await fleet.retry("shop")
     assert (await fleet.settled("shop")).state is State.READY
     assert (await fleet.store("shop")).reason is None
