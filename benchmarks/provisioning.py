@@ -73,10 +73,12 @@ def _storefleet(api: httpx.Client) -> float:
     name = f"bench-{secrets.token_hex(3)}"
     begun = time.monotonic()
     api.post("/api/v1/stores", json={"name": name}).raise_for_status()
-    while (store := api.get(f"/api/v1/stores/{name}").json())["state"] != "READY":
-        if store["state"] == "FAILED":
-            sys.exit(str(store["reason"]))
-        time.sleep(EVERY)
+    with api.stream("GET", f"/api/v1/stores/{name}/events/stream", timeout=300) as stream:  # as a page is told
+        for line in stream.iter_lines():
+            if "store.failed" in line:
+                sys.exit(line)
+            if "store.ready" in line:
+                break
     took = time.monotonic() - begun
     api.delete(f"/api/v1/stores/{name}").raise_for_status()
     while api.get(f"/api/v1/stores/{name}").status_code != 404:

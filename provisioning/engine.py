@@ -84,6 +84,7 @@ class Engine:
         self._told: dict[str, set[str]] = {}  # by store: keys that its timeline has
         self._errors: dict[str, Finding] = {}  # by store: what its last step failed of
         self._back_off: dict[str, tuple[int, float]] = {}  # by name: failed steps in a row, and not before when
+        self._log_read: dict[str, float] = {}  # by store: when its shop's log was read last
         self._version: str | None = None
         self._node_count: int | None = None
         self._working = self._queued = 0
@@ -275,8 +276,8 @@ class Engine:
             return False
         await self._database.remove(session, store)
         await session.commit()
-        self._told.pop(store.id, None)
-        self._errors.pop(store.id, None)
+        for kept in (self._told, self._errors, self._log_read):
+            kept.pop(store.id, None)
         self._back_off.pop(store.name, None)
         log.info("store %s is gone", store.name, extra={"store": store.id})
         self._changes.publish(Change(store.id, store.name, gone=True))
@@ -299,19 +300,26 @@ class Engine:
         events = timeline(store.id, there)
         if store.state is State.PROVISIONING and not observed.trouble and observed.namespace is Presence.THERE:
             for pod in of_kind(there, "Pod"):
-                told = self._told.get(store.id, set())
-                if part_of(pod) != "Medusa" or f"shop.prepared:{pod['metadata']['uid']}" in told:
-                    continue
-                started = any(
-                    "running" in each.get("state", {}) for each in pod["status"].get("containerStatuses") or []
-                )
-                if started:
+                if part_of(pod) == "Medusa" and self._wants_log(store, pod):
                     with contextlib.suppress(ClusterError):  # it is a nicety: the next look asks again
                         log_end = await self._cluster.log(
                             names.namespace(store.name), pod["metadata"]["name"], "medusa"
                         )
                         events += told_by_log(store.id, pod, log_end)
         return in_order(events)
+
+    def _wants_log(self, store: Store, pod: Obj) -> bool:
+        """Once a second while the shop starts, and when it is ready, until it said that it is prepared."""
+        uid, now_ = pod["metadata"]["uid"], asyncio.get_running_loop().time()
+        if f"shop.prepared:{uid}" in self._told.get(store.id, set()):
+            return False
+        containers = (pod.get("status") or {}).get("containerStatuses") or []
+        running = any("running" in each.get("state", {}) for each in containers)
+        last = self._log_read.get(store.id, 0.0)
+        if not running or (now_ - last < 1 and not all(each.get("ready") for each in containers)):
+            return False
+        self._log_read[store.id] = now_
+        return True
 
     async def _tell(self, session: AsyncSession, store: Store, events: list[Event]) -> None:
         """Add to the timeline what it does not have yet."""
