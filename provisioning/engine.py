@@ -118,6 +118,8 @@ class Engine:
 
     async def dispatch(self) -> None:
         """Give free places to waiting stores, and look at every store that is on its way."""
+        if self._version is None and not self._cache.trouble:
+            await self._get_acquainted()
         async with self._database.session() as session:
             on_the_way = (State.REQUESTED, State.PROVISIONING, State.DELETING)
             stores = (await session.exec(select(Store).where(col(Store.state).in_(on_the_way)))).all()
@@ -141,10 +143,13 @@ class Engine:
         async with self._database.session() as session:
             for name in (await session.exec(select(Store.name))).all():
                 self._queue.add_after(name, 0)
-        with contextlib.suppress(ClusterError):
-            if not self._cache.trouble:
-                self._version = await self._cluster.server_version()
-                self._node_count = len((await self._cluster.list_all("Node"))[0])
+        if not self._cache.trouble:
+            await self._get_acquainted()
+
+    async def _get_acquainted(self) -> None:
+        with contextlib.suppress(ClusterError):  # a nicety, which a service account may not be allowed
+            self._version = await self._cluster.server_version()
+            self._node_count = len((await self._cluster.list_all("Node"))[0])
 
     def _on_change(self, namespace: str) -> None:
         if namespace.startswith(names.PREFIX):
