@@ -17,6 +17,7 @@ from provisioning.failures import Finding, Reason, reference, time_of
 from provisioning.helm import Helm, HelmError
 from provisioning.models import Store
 from provisioning.observe import RELEASE_TYPE, SPEC, newest_release
+from provisioning.secrets import SealBroken
 from provisioning.templates import LABEL_INSTALLATION, LABEL_STORE
 
 log = logging.getLogger(__name__)
@@ -149,12 +150,17 @@ class Actor:
         return releases
 
 
-def finding_of(error: ClusterError | HelmError | Foreign) -> Finding:
+def finding_of(error: ClusterError | HelmError | Foreign | SealBroken) -> Finding:
     """What a step's failure means for the store."""
     said = [str(error)[:2000]]
     if isinstance(error, Foreign):
         hint = "Remove or rename that namespace, or choose another name for the store."
         return Finding(Reason("foreign_namespace", str(error).capitalize(), hint=hint, evidence=said), lasting=True)
+    if isinstance(error, SealBroken):
+        hint = "Start Storefleet with the STOREFLEET_KEY that sealed them (several keys may be given), then retry."
+        return Finding(
+            Reason("secrets_unreadable", "The store's secrets cannot be opened", hint=hint, evidence=said), True
+        )
     if isinstance(error, HelmError):
         reason = Reason(
             "helm_error",

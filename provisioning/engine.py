@@ -25,13 +25,13 @@ from provisioning.changes import Change, Changes
 from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database, Moved, add_events
 from provisioning.decide import Desired, Do, Limits, Observed, Presence, Step, decide
-from provisioning.failures import Finding, of_kind, part_of
+from provisioning.failures import Finding, Reason, of_kind, part_of
 from provisioning.helm import Helm, HelmError
 from provisioning.milestones import in_order, timeline, told_by_log
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.observe import observe
 from provisioning.probe import Probe
-from provisioning.secrets import Sealer
+from provisioning.secrets import SealBroken, Sealer
 from provisioning.states import State
 from provisioning.templates import TEMPLATES, chart_digest, values
 from provisioning.workqueue import WorkQueue
@@ -173,15 +173,21 @@ class Engine:
                         return
             except Moved:
                 self._queue.add(name)
+            except SealBroken as error:
+                log.error("store %s: %s", name, error, extra={"store": store.id})
+                if store.state is State.PROVISIONING:
+                    await self._fail(session, store, finding_of(error).reason)
 
     async def _wanted(self, session: AsyncSession, store: Store) -> Wanted:
-        sealed = await session.get_one(StoreSecret, store.id)
+        secrets: dict[str, str] = {}
+        if store.state is not State.DELETING:  # which needs none, and must not fail of a key that was lost
+            secrets = self._options.sealer.unseal((await session.get_one(StoreSecret, store.id)).sealed)
         installation = self._options.installation
         chart = TEMPLATES[store.template].chart
         own_values = values(store, installation, self._options.overlay)
         return Wanted(
             namespace=objects.namespace(store, installation),
-            surroundings=objects.surroundings(store, installation, self._options.sealer.unseal(sealed.sealed)),
+            surroundings=objects.surroundings(store, installation, secrets),
             chart=chart,
             values=own_values,
             spec=digest([chart_digest(chart), own_values]),
@@ -238,7 +244,8 @@ class Engine:
             case Do.PROBE:
                 return await self._ask(session, store)
             case Do.MARK_FAILED:
-                await self._fail(session, store, step)
+                if step.reason is not None:
+                    await self._fail(session, store, step.reason)
                 return False
             case Do.UNINSTALL:
                 async with self._helm_places:
@@ -263,10 +270,7 @@ class Engine:
         await self._transition(session, store, State.READY, "the shop answered", event=event, ready_at=ready_at)
         return False
 
-    async def _fail(self, session: AsyncSession, store: Store, step: Step) -> None:
-        reason = step.reason
-        if reason is None:
-            raise AssertionError("a failure without a reason")
+    async def _fail(self, session: AsyncSession, store: Store, reason: Reason) -> None:
         event = self._own(store, "store.failed", reason.message, Level.ERROR)
         event.evidence = "\n".join(reason.evidence)
         self._errors.pop(store.id, None)

@@ -9,6 +9,7 @@ import pytest
 
 from provisioning.decide import Limits
 from provisioning.sandbox import CrashFault, ImageFault, Sandbox, UnboundVolumeFault, UnreadyFault
+from provisioning.secrets import new_key
 from provisioning.states import State
 from tests.integration.fleet import Fleet, fleet_on, sandbox_in
 
@@ -231,3 +232,19 @@ async def test_a_cluster_that_goes_away_and_comes_back_is_waited_for(fleet, sand
     assert fleet.engine.status().detail
     assert (await fleet.settled("during", within=20)).state is State.READY
     assert fleet.engine.status().cluster == "connected"
+
+
+async def test_secrets_that_another_key_sealed_fail_a_store_but_never_its_deletion(sandbox, tmp_path):
+    sandbox.faults.add(ImageFault("*postgres:*"))
+    async with fleet_on(sandbox, tmp_path) as first:
+        await first.ask("shop")
+        assert (await first.settled("shop")).state is State.FAILED
+    async with fleet_on(sandbox, tmp_path, key=new_key()) as second:
+        await second.retry("shop")
+        store = await second.settled("shop")
+        assert store.state is State.FAILED
+        assert store.reason["code"] == "secrets_unreadable"
+        assert "STOREFLEET_KEY" in store.reason["hint"]
+        await second.delete("shop")
+        await second.gone("shop")
+        assert await second.objects("store-shop") == []
