@@ -76,6 +76,8 @@ class Engine:
     ) -> None:
         self._database, self._cluster, self._changes, self._options = database, cluster, changes, options
         self._queue = WorkQueue()
+        self._pass = asyncio.Lock()  # one pass of the clock at a time, and none after the end
+        self._stopped = False
         self._cache = Cache(cluster, options.installation, names.PREFIX, self._on_change)
         self._actor = Actor(cluster, self._cache, helm, options.limits.helm.total_seconds())
         self._probe = Probe(options.ingress_url)
@@ -99,11 +101,13 @@ class Engine:
         await self.resync()
 
     async def stop(self) -> None:
+        self._stopped = True
         self._queue.close()
         for task in self._workers:
             task.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
-        await self._cache.stop()
+        async with self._pass:  # whoever called us closes the cluster next
+            await self._cache.stop()
         await self._probe.close()
 
     def poke(self, name: str) -> None:
@@ -118,6 +122,11 @@ class Engine:
 
     async def dispatch(self) -> None:
         """Give free places to waiting stores, and look at every store that is on its way."""
+        async with self._pass:
+            if not self._stopped:
+                await self._dispatch()
+
+    async def _dispatch(self) -> None:
         if self._version is None and not self._cache.trouble:
             await self._get_acquainted()
         async with self._database.session() as session:
@@ -140,11 +149,14 @@ class Engine:
 
     async def resync(self) -> None:
         """Look at every store, whatever the watches said; and ask the cluster who it is."""
-        async with self._database.session() as session:
-            for name in (await session.exec(select(Store.name))).all():
-                self._queue.add_after(name, 0)
-        if not self._cache.trouble:
-            await self._get_acquainted()
+        async with self._pass:
+            if self._stopped:
+                return
+            async with self._database.session() as session:
+                for name in (await session.exec(select(Store.name))).all():
+                    self._queue.add_after(name, 0)
+            if not self._cache.trouble:
+                await self._get_acquainted()
 
     async def _get_acquainted(self) -> None:
         with contextlib.suppress(ClusterError):  # a nicety, which a service account may not be allowed

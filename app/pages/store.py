@@ -78,7 +78,11 @@ class StorePage:
             self._say_gone()
             return
         newest = max((event.id for event in self._events), default=0)
-        added = await self._stores.events(self._frame.reader, store.name, after=newest)
+        try:
+            added = await self._stores.events(self._frame.reader, store.name, after=newest)
+        except Problem:  # it went between the two looks
+            self._say_gone()
+            return
         self._store = store
         self._events = sorted([*self._events, *added], key=lambda event: (event.at, event.id))
         facts = _facts(store, self._events)
