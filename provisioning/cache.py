@@ -116,10 +116,6 @@ class Cache:
         """Everything known of one store's namespace."""
         return list(self._by_namespace.get(namespace, {}).values())
 
-    def namespaces(self) -> list[str]:
-        """Every namespace that something is known of."""
-        return [name for name, objects in self._by_namespace.items() if objects]
-
     def put(self, obj: Obj) -> None:
         """Take in the answer to a write of our own, so that the next look sees it before the watch tells."""
         stream = self._streams.get(obj["kind"])
