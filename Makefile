@@ -7,6 +7,7 @@ UV_VERSION := 0.13.9
 IMAGE  ?= ghcr.io/storefleet/storefleet
 SHOP   ?= ghcr.io/storefleet/medusa-store
 BUILD  ?= docker build --tag
+JOBS   ?= 3
 
 .PHONY: install run test lint lock image bench pictures clean
 
@@ -24,7 +25,7 @@ run: install
 	.venv/bin/storefleet serve
 
 test: install
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(ARGS)
 
 lint: install
 	.venv/bin/ruff check .

@@ -1,18 +1,34 @@
-"""Rules for every test: what needs the real cluster or helm is marked so, and in CI nothing is skipped in silence."""
+"""Rules for every test: what needs the real cluster or helm is marked so, and in CI nothing is skipped in silence.
+
+Where tests run in several processes, a file stays together, and so do all that share one browser or the one cluster.
+"""
 
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-CLUSTER = Path(__file__).parent / "cluster"
+TESTS = Path(__file__).parent
+CLUSTER, BROWSER = TESTS / "cluster", TESTS / "browser"
+
+# How fast the machine is just now says nothing about the code.
+settings.register_profile("storefleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("storefleet")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if CLUSTER in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+        item.add_marker(pytest.mark.xdist_group(_together_with(item)))
+
+
+def _together_with(item: pytest.Item) -> str:
+    if item.get_closest_marker("cluster"):
+        return "cluster"
+    return "browser" if BROWSER in item.path.parents else item.path.relative_to(TESTS).as_posix()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
