@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 Obj = dict[str, Any]
 
 FIELD_MANAGER = "storefleet"
+_JSON = "application/json"
+_DISCOVERY = ",".join(
+    f"{_JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
+)
+_METADATA_ALONE = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=20, connect=5)
 
 
@@ -121,10 +126,39 @@ class Cluster:
 
     async def list_all(self, kind: str, namespace: str | None = None, selector: str = "") -> tuple[list[Obj], str]:
         """All objects, and the resource version that a watch goes on from."""
+        return await self._list(KINDS[kind], namespace, selector, _JSON)
+
+    async def list_of(
+        self, kind: Kind, namespace: str | None = None, selector: str = "", *, whole: bool = True
+    ) -> list[Obj]:
+        """All objects of any kind that the cluster serves (see `kinds`); not `whole`: their metadata alone."""
+        return (await self._list(kind, namespace, selector, _JSON if whole else _METADATA_ALONE))[0]
+
+    async def kinds(self) -> list[Kind]:
+        """Every kind that the cluster serves and that can be listed, in the version that each group prefers.
+
+        Two calls (aggregated discovery, Kubernetes 1.27 and newer).  A group whose server does not answer is left out.
+        """
+        found: dict[tuple[str, str], Kind] = {}
+        for path in ("/api", "/apis"):
+            answer = await self._request("GET", path, accept=_DISCOVERY)
+            for group in answer.get("items") or []:
+                name = group["metadata"].get("name", "")
+                for version in group["versions"]:
+                    if version.get("freshness") == "Stale":
+                        continue
+                    api_version = f"{name}/{version['version']}" if name else version["version"]
+                    for resource in version.get("resources") or []:
+                        if "list" in resource["verbs"]:
+                            plural, kind = resource["resource"], resource["responseKind"]["kind"]
+                            namespaced = resource["scope"] == "Namespaced"
+                            found.setdefault((name, plural), Kind(kind, api_version, plural, namespaced))
+        return list(found.values())
+
+    async def _list(self, kind: Kind, namespace: str | None, selector: str, accept: str) -> tuple[list[Obj], str]:
         query = [("labelSelector", selector)] if selector else []
-        answer = await self._request("GET", KINDS[kind].path(namespace), query=query)
-        api_version = KINDS[kind].api_version
-        items = [{**item, "kind": kind, "apiVersion": api_version} for item in answer.get("items") or []]
+        answer = await self._request("GET", kind.path(namespace), query=query, accept=accept)
+        items = [{**item, "kind": kind.name, "apiVersion": kind.api_version} for item in answer.get("items") or []]
         return items, answer["metadata"]["resourceVersion"]
 
     async def watch(
@@ -210,9 +244,10 @@ class Cluster:
         *,
         query: list[tuple[str, str]] | None = None,
         body: Any = None,
-        content_type: str = "",
+        content_type: str = _JSON,
+        accept: str = _JSON,
     ) -> Obj:
-        response = await self._send(method, path, query=query, body=body, content_type=content_type)
+        response = await self._send(method, path, query=query, body=body, content_type=content_type, accept=accept)
         try:
             answer: Obj = json.loads(await response.read())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
@@ -226,13 +261,11 @@ class Cluster:
         *,
         query: list[tuple[str, str]] | None = None,
         body: Any = None,
-        content_type: str = "",
+        content_type: str = _JSON,
+        accept: str = _JSON,
         patience: aiohttp.ClientTimeout = ANSWER_WITHIN,
     ) -> aiohttp.ClientResponse:
-        headers: Mapping[str, str] = {
-            "Accept": "application/json",
-            "Content-Type": content_type or "application/json",
-        }
+        headers: Mapping[str, str] = {"Accept": accept, "Content-Type": content_type}
         try:
             call = await self._api.param_serialize(
                 method,

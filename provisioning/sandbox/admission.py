@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from provisioning.quantities import quantity
 from provisioning.sandbox.errors import forbidden, not_found
-from provisioning.sandbox.objects import Obj, is_terminating, name_of, namespace_of, quantity
+from provisioning.sandbox.objects import Obj, is_terminating, name_of, namespace_of
 from provisioning.sandbox.resources import Resource, resource_of
 from provisioning.sandbox.store import Store
 

@@ -93,6 +93,9 @@ class Api:
             raise errors.unauthorized()
         target = _target(request)
         if target is None:
+            accepted = request.headers.get("Accept", "")
+            if "as=APIGroupDiscoveryList" in accepted and (document := discovery.aggregated(path)):
+                return _json(document, content_type=discovery.AGGREGATED)
             document = discovery.document(path)
             if document is None:
                 raise errors.no_such_path()
@@ -108,7 +111,7 @@ class Api:
             case "watch":
                 return await self._watch(request, target)
             case "list":
-                return self._list(target, query)
+                return self._list(target, query, "as=PartialObjectMetadataList" in request.headers.get("Accept", ""))
             case "get":
                 obj = self._store.get(resource, target.space, target.name)
                 if target.subresource == "log":
@@ -147,7 +150,7 @@ class Api:
         head = {"apiVersion": target.resource.api_version, "kind": target.resource.kind, "metadata": {}}
         return _json({**body, **head, "status": status}, 201)
 
-    def _list(self, target: Target, query: Any) -> web.Response:
+    def _list(self, target: Target, query: Any, metadata_alone: bool) -> web.Response:
         selector = object_selector(query.get("labelSelector", ""), query.get("fieldSelector", ""))
         collection = self._store.collection(target.resource.kind)
         version = query.get("resourceVersion", "0")
@@ -168,10 +171,14 @@ class Api:
             metadata["continue"] = (
                 json.dumps([metadata["resourceVersion"], namespace_of(last), name_of(last)]).encode().hex()
             )
+        if metadata_alone:
+            kind: Obj = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+            items = [{**kind, "metadata": record.obj["metadata"]} for record in records]
+            return _json({**kind, "kind": "PartialObjectMetadataList", "metadata": metadata, "items": items})
         head = {"kind": f"{target.resource.kind}List", "apiVersion": target.resource.api_version, "metadata": metadata}
         text = json.dumps(head, separators=(",", ":"))[:-1].encode()
-        items = b",".join([record.encoded for record in records])
-        return web.Response(body=b'%s,"items":[%s]}\n' % (text, items), content_type="application/json")
+        encoded = b",".join([record.encoded for record in records])
+        return web.Response(body=b'%s,"items":[%s]}\n' % (text, encoded), content_type="application/json")
 
     def _delete_collection(self, target: Target, query: Any, options: Obj) -> web.Response:
         selector = object_selector(query.get("labelSelector", ""), query.get("fieldSelector", ""))
@@ -351,7 +358,9 @@ def _scale(obj: Obj) -> Obj:
     }
 
 
-def _json(obj: Obj, status: int = 200) -> web.Response:
-    headers = {"Retry-After": "1"} if status in (429, 503) else None
+def _json(obj: Obj, status: int = 200, content_type: str = "application/json") -> web.Response:
+    headers = {"Content-Type": content_type}
+    if status in (429, 503):
+        headers["Retry-After"] = "1"
     body = json.dumps(obj, separators=(",", ":")).encode() + b"\n"
-    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
+    return web.Response(body=body, status=status, headers=headers)

@@ -1,5 +1,8 @@
 """What a client asks before its first request: which groups and resources there are, and the version.
 
+Groups and resources are told in both forms: one document for all (aggregated discovery), where a client accepts it, and
+one for each group version.
+
 The OpenAPI v3 documents say of each kind only that PATCH takes `fieldValidation`: that is what Helm looks for;
 without it, it refuses to go on.
 """
@@ -24,6 +27,18 @@ VERSION = {
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _IN_ALL = ("Pod", "Service", "Deployment", "ReplicaSet", "StatefulSet", "Job", "HorizontalPodAutoscaler")
 _PATCH_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation", "force")
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+@cache
+def aggregated(path: str) -> Obj | None:
+    """The document that tells all groups and resources below /api or /apis; None elsewhere."""
+    if path.rstrip("/") not in ("/api", "/apis"):
+        return None
+    core = path.rstrip("/") == "/api"
+    items = [_aggregated_group(group) for group in _group_versions() if (group == "") == core]
+    head = {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}}
+    return {**head, "items": items}
 
 
 @cache
@@ -65,6 +80,42 @@ def _group(name: str) -> Obj:
     version = _group_versions()[name]
     entry = {"groupVersion": f"{name}/{version}", "version": version}
     return {"name": name, "versions": [entry], "preferredVersion": entry}
+
+
+def _aggregated_group(group: str) -> Obj:
+    version = _group_versions()[group]
+    resources = [_aggregated_entry(each) for each in RESOURCES if each.group == group]
+    metadata: Obj = {"name": group} if group else {}
+    return {
+        "metadata": {**metadata, "creationTimestamp": None},
+        "versions": [{"version": version, "resources": resources, "freshness": "Current"}],
+    }
+
+
+def _aggregated_entry(resource: Resource) -> Obj:
+    main, *subresources = _entries(resource)
+    kind = {"group": resource.group, "version": resource.version}
+    entry: Obj = {
+        "resource": resource.plural,
+        "responseKind": {**kind, "kind": resource.kind},
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": main["singularName"],
+        **{key: main[key] for key in ("verbs", "shortNames", "categories") if key in main},
+    }
+    if subresources:
+        entry["subresources"] = [
+            {
+                "subresource": each["name"].partition("/")[2],
+                "responseKind": {
+                    "group": each.get("group", resource.group),
+                    "version": each.get("version", resource.version),
+                    "kind": each["kind"],
+                },
+                "verbs": each["verbs"],
+            }
+            for each in subresources
+        ]
+    return entry
 
 
 def _resource_list(group: str, version: str) -> Obj | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from provisioning.quantities import quantity
 from provisioning.sandbox.bootstrap import NODE
 from provisioning.sandbox.control import Controller, Key
 from provisioning.sandbox.controllers.storage import claims_of, select_node
@@ -12,7 +13,6 @@ from provisioning.sandbox.objects import (
     labels_of,
     name_of,
     namespace_of,
-    quantity,
     set_condition,
 )
 from provisioning.sandbox.resources import resource_of

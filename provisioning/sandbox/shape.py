@@ -6,8 +6,9 @@ same in all served kinds but for the few that are told apart.
 
 from typing import Any
 
+from provisioning.quantities import quantity
 from provisioning.sandbox.errors import bad_request
-from provisioning.sandbox.objects import Obj, quantity
+from provisioning.sandbox.objects import Obj
 from provisioning.sandbox.resources import Resource
 
 _TEXTS = frozenset(

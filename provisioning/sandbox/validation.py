@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from provisioning.quantities import quantity
 from provisioning.sandbox.errors import FieldProblem, bad_request, invalid
-from provisioning.sandbox.objects import Obj, quantity
+from provisioning.sandbox.objects import Obj
 from provisioning.sandbox.resources import Resource
 from provisioning.sandbox.selectors import selects
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provisioning.quantities import quantity
 from provisioning.sandbox import protobuf
 from provisioning.sandbox.admission import format_quantity
 from provisioning.sandbox.behaviour import behaviour_of, is_known
 from provisioning.sandbox.errors import ApiError
-from provisioning.sandbox.objects import quantity
 from provisioning.sandbox.patches import json_patch, merge_patch, strategic_patch
 from provisioning.sandbox.schema import Schema
 from provisioning.sandbox.selectors import field_selector, label_selector, selects

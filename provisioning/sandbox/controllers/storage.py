@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+from provisioning.quantities import quantity
 from provisioning.sandbox.bootstrap import NODE, PROVISIONER
 from provisioning.sandbox.control import Control, Controller, Key
-from provisioning.sandbox.objects import Obj, is_terminating, name_of, namespace_of, quantity
+from provisioning.sandbox.objects import Obj, is_terminating, name_of, namespace_of
 from provisioning.sandbox.resources import resource_of
 from provisioning.sandbox.store import Change
 

@@ -1,0 +1,88 @@
+"""What a namespace holds, and what keeps it from ending, asked of a cluster."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from provisioning.cluster import Cluster, Kind
+from provisioning.inventory import held, held_reason, inventory, labelled
+from provisioning.sandbox import Sandbox, SandboxOptions
+
+CONFIG_MAP = Kind("ConfigMap", "v1", "configmaps")
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    async with Sandbox(SandboxOptions(speed=50, seed=1)) as sandbox:
+        connected = await Cluster.connect(sandbox.kubeconfig)
+        try:
+            yield connected
+        finally:
+            await connected.close()
+
+
+def namespace(name: str, **labels: str) -> dict:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def secret(space: str, **metadata: object) -> dict:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key", "namespace": space, **metadata}}
+
+
+async def until_held(cluster: Cluster, name: str) -> list[str]:
+    """What holds `name`, once only what really holds it is left."""
+    for _ in range(100):
+        found = await held(cluster, name)
+        if len(found) == 1:
+            return [str(each) for each in found]
+        await asyncio.sleep(0.05)
+    raise AssertionError(found)
+
+
+async def test_everything_is_listed_also_what_the_engine_does_not_watch(cluster):
+    await cluster.create(namespace("store-x"))
+    await cluster.create(secret("store-x"))
+    await cluster.create(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "data", "namespace": "store-x"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        }
+    )
+    items = {item.reference: item for item in await inventory(cluster, "store-x")}
+    assert {"secret/key", "persistentvolumeclaim/data", "configmap/kube-root-ca.crt", "serviceaccount/default"} <= set(
+        items
+    )
+    assert items["persistentvolumeclaim/data"].size == 1024**3
+    assert items["secret/key"].size is None
+    assert items["secret/key"].as_dict()["created"].endswith("+00:00")
+    assert await inventory(cluster, "store-y") == []
+
+
+async def test_labels_find_objects_wherever_they_are(cluster):
+    await cluster.create(namespace("store-x", ours="yes"))
+    await cluster.create(namespace("theirs"))
+    await cluster.create(secret("theirs", labels={"ours": "yes"}))
+    found = {(item.reference, item.namespace) for item in await labelled(cluster, "ours=yes")}
+    assert found == {("namespace/store-x", ""), ("secret/key", "theirs")}
+
+
+async def test_a_finalizer_that_holds_a_namespace_is_named_with_its_object(cluster):
+    await cluster.create(namespace("store-x"))
+    await cluster.create(secret("store-x", finalizers=["example.com/hold"]))
+    await cluster.delete("Namespace", "store-x")
+    assert await until_held(cluster, "store-x") == ["secret/key: finalizer example.com/hold"]
+    reason = held_reason("x", await held(cluster, "store-x"))
+    assert reason.code == "deletion_held"
+    assert reason.message == "The deletion of x is held by secret/key (finalizer example.com/hold)"
+    assert "kubectl patch secret key --namespace store-x --type=merge" in reason.hint
+
+
+async def test_each_kind_is_found_under_one_name_only(cluster):
+    kinds = await cluster.kinds()
+    assert Kind("Deployment", "apps/v1", "deployments") in kinds
+    assert Kind("PersistentVolume", "v1", "persistentvolumes", namespaced=False) in kinds
+    assert CONFIG_MAP in kinds
+    assert len({(kind.plural, kind.api_version) for kind in kinds}) == len(kinds)
