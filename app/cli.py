@@ -1,7 +1,7 @@
-"""The command line: `storefleet serve | stores | user | token`.
+"""The command line: `storefleet serve | stores | orphans | user | token`.
 
-`stores` goes through the REST API, like any other program; `user` and `token` work on the database itself, so that
-whoever runs the platform can always let somebody in.  Commands are loaded when they are asked for.
+`stores` and `orphans` go through the REST API, like any other program; `user` and `token` work on the database itself,
+so that whoever runs the platform can always let somebody in.  Commands are loaded when they are asked for.
 
 Exit status: 0 done; 1 it could not be done; 2 the command or a setting is wrong.
 """
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import store_commands
+from app import orphan_commands, store_commands
 from app.command_error import CommandError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     store_commands.add_to(commands)
+    orphan_commands.add_to(commands)
 
     user = commands.add_parser("user", help="people who may sign in").add_subparsers(required=True, metavar="ACTION")
     create = user.add_parser("create", help="add somebody")

@@ -11,6 +11,7 @@ from app.sessions import Sessions
 
 if TYPE_CHECKING:
     from provisioning.engine import Engine
+    from provisioning.sweep import Sweep
 
 Job = Callable[[], Awaitable[None]]
 
@@ -18,13 +19,14 @@ Job = Callable[[], Awaitable[None]]
 class Clock:
     """Runs jobs again and again; one that is still running when its time comes again is left alone."""
 
-    def __init__(self, engine: "Engine", sessions: Sessions) -> None:
+    def __init__(self, engine: "Engine", sessions: Sessions, sweep: "Sweep") -> None:
         self._running: set[asyncio.Task[None]] = set()
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         self._every(1, engine.dispatch)
         self._every(60, engine.resync)
+        self._every(300, sweep.run)
         self._every(3600, sessions.forget_expired)
 
     def start(self) -> None:

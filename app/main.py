@@ -101,7 +101,7 @@ class Runtime:
             self._starting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._starting
-        self._services.engine = None
+        self._services.engine = self._services.platform.sweep = None
         await self._parts.aclose()
         await self._services.database.close()
 
@@ -139,6 +139,7 @@ class Runtime:
         await asyncio.to_thread(importlib.import_module, "kubernetes.aio")
         module = await asyncio.to_thread(importlib.import_module, "provisioning.engine")
         jobs = await asyncio.to_thread(importlib.import_module, "app.jobs")
+        sweeps = await asyncio.to_thread(importlib.import_module, "provisioning.sweep")
         options = module.EngineOptions(
             installation=await services.database.installation(),
             sealer=services.sealer,
@@ -154,7 +155,9 @@ class Runtime:
         self._parts.push_async_callback(engine.stop)
         await engine.start()
         services.engine, services.stores.poke = engine, engine.poke
-        clock = jobs.Clock(engine, services.sessions)
+        sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
+        services.platform.sweep = sweep
+        clock = jobs.Clock(engine, services.sessions, sweep)
         self._parts.push_async_callback(clock.stop)
         clock.start()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app import startup
+from app.platform import Platform
 from app.sessions import Sessions
 from app.settings import Settings
 from app.status import ClusterStatus
@@ -32,6 +33,7 @@ class Services:
     sessions: Sessions
     tokens: Tokens
     stores: Stores
+    platform: Platform
     engine: "Engine | None" = None
     sandbox: "Sandbox | None" = None
     before_engine: ClusterStatus = field(default_factory=ClusterStatus)
@@ -56,6 +58,7 @@ def compose(settings: Settings) -> Services:
         sessions=Sessions(database),
         tokens=Tokens(database),
         stores=Stores(database, changes, settings, sealer),
+        platform=Platform(),
     )
 
 

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Minutes until a store that does not come up is FAILED.",
     )
+    orphans: Literal["report", "clean"] = Field(
+        default="report",
+        description="What is done about objects in the cluster whose store is not known any more: `report` shows them "
+        "to administrators, `clean` also removes those that stay for ten minutes.",
+    )
     sandbox_speed: float = Field(
         default=1.0,
         gt=0,
@@ -129,7 +134,7 @@ class Settings(BaseSettings):
             raise ValueError(f"names a file that is not there: {path}")
         return path
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "orphans", mode="before")
     @classmethod
     def _lower(cls, level: object) -> object:
         return level.lower() if isinstance(level, str) else level

@@ -1,18 +1,13 @@
-"""`storefleet stores …`: stores from a terminal or a script, through the REST API.
-
-STOREFLEET_URL says where (default: http://localhost:8080), STOREFLEET_TOKEN who asks.
-"""
+"""`storefleet stores …`: stores from a terminal or a script, through the REST API."""
 
 import argparse
 import json
-import os
 import time
-from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from app.command_error import CommandError
+from app.rest import HELP, ask, connect, local_time, plain, table
 
 if TYPE_CHECKING:
     import httpx
@@ -24,7 +19,7 @@ _ON_THE_WAY = ("REQUESTED", "PROVISIONING")
 def add_to(commands: Any) -> None:
     """Add `stores` to the command line."""
     actions = commands.add_parser(
-        "stores", help="list, create, follow, delete stores", description=__doc__, formatter_class=_Raw
+        "stores", help="list, create, follow, delete stores", description=HELP, formatter_class=_Raw
     ).add_subparsers(required=True, metavar="ACTION")
 
     each = actions.add_parser("list", help="your stores (an administrator: all)")
@@ -66,37 +61,37 @@ def _waits(parser: argparse.ArgumentParser, until: str) -> None:
 
 
 def _list(chosen: argparse.Namespace) -> None:
-    with _api() as api:
+    with connect() as api:
         query = {"limit": 200} | ({"state": chosen.state.upper()} if chosen.state else {})
-        page = _ask(api, "GET", "/stores", params=query)
+        page = ask(api, "GET", "/stores", params=query)
         stores = page["items"]
         while page["next"]:
-            page = _ask(api, "GET", "/stores", params={**query, "cursor": page["next"]})
+            page = ask(api, "GET", "/stores", params={**query, "cursor": page["next"]})
             stores += page["items"]
     if chosen.json:
         print(json.dumps(stores, indent=2))
     elif stores:
         rows = [(each["name"], each["state"], each["plan"], each["owner"], each["url"]) for each in stores]
-        _table([("NAME", "STATE", "PLAN", "OWNER", "URL"), *rows])
+        table([("NAME", "STATE", "PLAN", "OWNER", "URL"), *rows])
     else:
         print("No stores.")
 
 
 def _create(chosen: argparse.Namespace) -> int:
-    with _api() as api:
+    with connect() as api:
         body = {"name": chosen.name, "template": chosen.template, "plan": chosen.plan}
-        store = _ask(api, "POST", "/stores", json=body)
+        store = ask(api, "POST", "/stores", json=body)
         return _outcome(api, chosen, store)
 
 
 def _retry(chosen: argparse.Namespace) -> int:
-    with _api() as api:
-        return _outcome(api, chosen, _ask(api, "POST", f"{_path(chosen.name)}/retry"))
+    with connect() as api:
+        return _outcome(api, chosen, ask(api, "POST", f"{_path(chosen.name)}/retry"))
 
 
 def _show(chosen: argparse.Namespace) -> None:
-    with _api() as api:
-        store = _ask(api, "GET", _path(chosen.name))
+    with connect() as api:
+        store = ask(api, "GET", _path(chosen.name))
     if chosen.json:
         print(json.dumps(store, indent=2))
         return
@@ -104,8 +99,8 @@ def _show(chosen: argparse.Namespace) -> None:
 
 
 def _events(chosen: argparse.Namespace) -> None:
-    with _api() as api:
-        events = _ask(api, "GET", f"{_path(chosen.name)}/events")["items"]
+    with connect() as api:
+        events = ask(api, "GET", f"{_path(chosen.name)}/events")["items"]
     if chosen.json:
         print(json.dumps(events, indent=2))
         return
@@ -114,13 +109,13 @@ def _events(chosen: argparse.Namespace) -> None:
 
 
 def _delete(chosen: argparse.Namespace) -> int:
-    with _api() as api:
-        _ask(api, "DELETE", _path(chosen.name))
+    with connect() as api:
+        ask(api, "DELETE", _path(chosen.name))
         if not chosen.wait:
             print(f"{chosen.name} is being deleted.")
             return 0
         for _ in _until(chosen.timeout):
-            if _ask(api, "GET", _path(chosen.name), absent_is_fine=True) is None:
+            if ask(api, "GET", _path(chosen.name), absent_is_fine=True) is None:
                 print(f"{chosen.name} is gone.")
                 return 0
     raise _took_too_long(chosen)
@@ -133,13 +128,13 @@ def _outcome(api: "httpx.Client", chosen: argparse.Namespace, store: dict[str, A
         return 0
     told = 0
     for _ in _until(chosen.timeout):
-        state = _ask(api, "GET", _path(chosen.name))["state"]
-        events = _ask(api, "GET", f"{_path(chosen.name)}/events")["items"]
+        state = ask(api, "GET", _path(chosen.name))["state"]
+        events = ask(api, "GET", f"{_path(chosen.name)}/events")["items"]
         for event in [each for each in events if each["id"] > told]:
             _print_event(event)
         told = max((each["id"] for each in events), default=told)
         if state not in _ON_THE_WAY:
-            _describe(_ask(api, "GET", _path(chosen.name)))
+            _describe(ask(api, "GET", _path(chosen.name)))
             return 0 if state == "READY" else 1
     raise _took_too_long(chosen)
 
@@ -162,58 +157,17 @@ def _describe(store: dict[str, Any]) -> None:
     if store["queue_position"]:
         rows.append(("Place in queue", str(store["queue_position"])))
     rows += [("Address", store["url"]), ("Owner", store["owner"]), ("Plan", store["plan"])]
-    rows += [("Template", f"{store['template']} {store['version']}"), ("Requested", _time(store["created_at"]))]
+    rows += [("Template", f"{store['template']} {store['version']}"), ("Requested", local_time(store["created_at"]))]
     if store["ready_at"]:
-        rows.append(("Ready since", _time(store["ready_at"])))
-    _table(rows)
+        rows.append(("Ready since", local_time(store["ready_at"])))
+    table(rows)
 
 
 def _print_event(event: dict[str, Any]) -> None:
-    clock = _time(event["at"]).split()[1]
+    clock = local_time(event["at"]).split()[1]
     about = f"  ({event['object']})" if event["object"] else ""
-    print(f"[{clock}] {_plain(event['message'])}{about}", flush=True)
-
-
-def _time(text: str) -> str:
-    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _plain(text: str) -> str:
-    """What the cluster says may hold anything; a terminal must not be told what to do by it."""
-    return "".join(each if each.isprintable() else " " for each in text)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(_plain(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(f"[{clock}] {plain(event['message'])}{about}", flush=True)
 
 
 def _path(name: str) -> str:
     return f"/stores/{quote(name, safe='')}"
-
-
-def _api() -> "httpx.Client":
-    import httpx
-
-    token = os.environ.get("STOREFLEET_TOKEN", "")
-    if not token:
-        raise CommandError("STOREFLEET_TOKEN is not set; make a token with: storefleet token create --user EMAIL", 2)
-    base = os.environ.get("STOREFLEET_URL", "http://localhost:8080").rstrip("/")
-    return httpx.Client(base_url=f"{base}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30)
-
-
-def _ask(api: "httpx.Client", method: str, path: str, *, absent_is_fine: bool = False, **arguments: Any) -> Any:
-    """The answer's JSON; a refusal ends the command with its sentence."""
-    import httpx
-
-    try:
-        answer = api.request(method, path, **arguments)
-        content = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise CommandError(f"no answer from {api.base_url}: {error or type(error).__name__}") from error
-    if answer.is_success:
-        return content
-    if answer.status_code == 404 and absent_is_fine:
-        return None
-    raise CommandError(_plain(str(content.get("detail", answer.reason_phrase))))

@@ -115,10 +115,10 @@ class Cluster:
     def url(self) -> str:
         return str(self._api.configuration.host)
 
-    async def get(self, kind: str, name: str, namespace: str | None = None) -> Obj | None:
+    async def get(self, kind: str | Kind, name: str, namespace: str | None = None) -> Obj | None:
         """The object, or None where there is none."""
         try:
-            return await self._request("GET", KINDS[kind].path(namespace, name))
+            return await self._request("GET", _kind(kind).path(namespace, name))
         except ClusterError as error:
             if error.status == 404:
                 return None
@@ -207,13 +207,13 @@ class Cluster:
             content_type="application/apply-patch+yaml",
         )
 
-    async def delete(self, kind: str, name: str, namespace: str | None = None, uid: str | None = None) -> None:
+    async def delete(self, kind: str | Kind, name: str, namespace: str | None = None, uid: str | None = None) -> None:
         """Ask for deletion, of this very object when `uid` is given; what is absent already is fine."""
         body: Obj = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
         try:
-            await self._request("DELETE", KINDS[kind].path(namespace, name), body=body)
+            await self._request("DELETE", _kind(kind).path(namespace, name), body=body)
         except ClusterError as error:
             if error.status != 404:
                 raise
@@ -282,6 +282,10 @@ class Cluster:
         if response.status >= 400:
             raise await _failure(response)
         return response
+
+
+def _kind(kind: str | Kind) -> Kind:
+    return KINDS[kind] if isinstance(kind, str) else kind
 
 
 async def _failure(response: aiohttp.ClientResponse) -> ClusterError:

@@ -8,8 +8,8 @@ removes it last.)
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from shlex import quote
 from typing import Any
@@ -33,7 +33,7 @@ _PROTECTION = frozenset(
 
 @dataclass(frozen=True)
 class Item:
-    """One object.  Names, labels and finalizers are untrusted text."""
+    """One object.  Names and finalizers are untrusted text."""
 
     kind: str
     api_version: str
@@ -44,7 +44,6 @@ class Item:
     deleting: datetime | None = None  # deletionTimestamp: when its grace ends
     finalizers: tuple[str, ...] = ()
     size: int | None = None  # bytes of storage; None for what is neither a claim nor a volume
-    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reference(self) -> str:
@@ -52,7 +51,7 @@ class Item:
         return f"{self.kind.lower()}/{self.name}"
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, without the labels: times in ISO 8601."""
+        """For JSON: times in ISO 8601."""
         return {
             "kind": self.kind,
             "api_version": self.api_version,
@@ -86,10 +85,12 @@ async def inventory(cluster: Cluster, namespace: str) -> list[Item]:
     return [item_of(obj) for obj in await _objects(cluster, namespace)]
 
 
-async def labelled(cluster: Cluster, selector: str) -> list[Item]:
-    """Every object in the cluster with these labels, in namespaces or not, but events.  Raises ClusterError."""
+async def labelled(cluster: Cluster, selector: str) -> list[Obj]:
+    """Every object in the cluster with these labels, in namespaces or not, but events: claims and volumes whole, of
+    the others kind and metadata.  Raises ClusterError.
+    """
     kinds = [kind for kind in await cluster.kinds() if _counts(kind)]
-    return [item_of(obj) for obj in await _lists(cluster, kinds, None, selector)]
+    return await _lists(cluster, kinds, None, selector)
 
 
 async def held(cluster: Cluster, namespace: str) -> list[Holder]:
@@ -123,7 +124,6 @@ def item_of(obj: Obj) -> Item:
         deleting=time_of(deleting) if deleting else None,
         finalizers=tuple(metadata.get("finalizers") or ()),
         size=int(quantity(_STORAGE[obj["kind"]](obj))) if obj["kind"] in _STORAGE else None,
-        labels=metadata.get("labels") or {},
     )
 
 

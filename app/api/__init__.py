@@ -5,7 +5,7 @@
 
 from fastapi import FastAPI
 
-from app.api import errors, health, people, stores
+from app.api import errors, health, people, platform, stores
 from app.services import Services
 
 VERSION = "1"
@@ -27,5 +27,6 @@ def build(services: Services) -> FastAPI:
     errors.install(api)
     api.include_router(stores.router, prefix=PREFIX)
     api.include_router(people.router, prefix=PREFIX)
+    api.include_router(platform.router, prefix=PREFIX)
     api.include_router(health.router)
     return api

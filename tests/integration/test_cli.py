@@ -339,3 +339,13 @@ def test_the_first_page_comes_soon(tmp_path: Path) -> None:
         assert (int(spent[11]) + int(spent[12])) / os.sysconf("SC_CLK_TCK") < 6
     finally:
         served.stop()
+
+
+def test_orphans_are_listed_and_cleaned_by_their_id(served: Served, token: str) -> None:
+    settled(served)
+    there = {"STOREFLEET_URL": served.url, "STOREFLEET_TOKEN": token}
+    assert command("orphans", "list", **there).stdout == "No orphans.\n"
+    assert command("orphans", "clean", "--all", **there).stdout == "No orphans.\n"
+    assert json.loads(command("orphans", "list", "--json", **there).stdout) == []
+    refused("orphans", "clean", "x", status=1, says="There is no such orphan.", **there)
+    refused("orphans", "clean", status=2, says="Say which", **there)

@@ -1,0 +1,105 @@
+"""What administrators may see and do about the platform itself: the one service behind `/platform`, its page and API.
+
+Every method takes the actor and refuses everybody but administrators, whatever the page or the route has checked.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from app.actor import Actor
+from app.problems import Problem
+from provisioning.cluster import ClusterError
+
+if TYPE_CHECKING:
+    from provisioning.orphans import Orphan
+    from provisioning.sweep import Sweep
+
+CLUSTER_BACK_IN = 10  # seconds to tell who asks while the cluster is away
+
+
+class OrphanView(BaseModel):
+    """An object whose store is not known, or (`kind` is "Store") a store of which nothing is there.  Untrusted text."""
+
+    id: str
+    kind: str
+    name: str
+    namespace: str
+    store_id: str
+    created_at: datetime
+    size_bytes: int | None  # of storage, of all that is in it
+    contains: int  # further objects that go with it
+    deleting: bool
+    cleanable: bool  # a store without objects is repaired by itself
+
+
+class Orphans(BaseModel):
+    """What one look through the cluster found."""
+
+    at: datetime
+    policy: str
+    items: list[OrphanView]
+
+
+class Platform:
+    """The service."""
+
+    def __init__(self) -> None:
+        self.sweep: Sweep | None = None  # once there is a cluster
+
+    async def orphans(self, actor: Actor) -> Orphans:
+        """The orphans as they are now.  Problems: 403, 503 the cluster does not answer."""
+        sweep = self._sweep(actor)
+        try:
+            report = await sweep.look()
+        except ClusterError as error:
+            raise _away() from error
+        return Orphans(at=report.at, policy=sweep.policy.value, items=[_view(each) for each in report.orphans])
+
+    async def clean(self, actor: Actor, orphan_id: str) -> OrphanView:
+        """Remove an object that is an orphan.  Problems: 403, 404 none (any more), 409 a store's row, 503."""
+        sweep = self._sweep(actor)
+        try:
+            found = {orphan.id: orphan for orphan in (await sweep.look()).orphans}
+            orphan = found.get(orphan_id)
+            if orphan is not None and orphan.is_row:
+                raise Problem(
+                    409, "This store has lost its objects. It is put right by itself; delete it like any store."
+                )
+            if orphan is None or not await sweep.clean(orphan, actor.email):
+                raise Problem(404, "There is no such orphan. It may be gone already.")
+        except ClusterError as error:
+            raise _away() from error
+        return _view(orphan)
+
+    def _sweep(self, actor: Actor) -> "Sweep":
+        require_admin(actor)
+        if self.sweep is None:
+            raise _away()
+        return self.sweep
+
+
+def require_admin(actor: Actor) -> None:
+    """Problem 403 for everybody else."""
+    if not actor.admin:
+        raise Problem(403, "This is for administrators.")
+
+
+def _away() -> Problem:
+    return Problem(503, "The cluster does not answer. Try again in a moment.", retry_after=CLUSTER_BACK_IN)
+
+
+def _view(orphan: "Orphan") -> OrphanView:
+    return OrphanView(
+        id=orphan.id,
+        kind=orphan.kind,
+        name=orphan.name,
+        namespace=orphan.namespace,
+        store_id=orphan.store_id,
+        created_at=orphan.created,
+        size_bytes=orphan.size,
+        contains=orphan.contains,
+        deleting=orphan.deleting,
+        cleanable=not orphan.is_row and not orphan.deleting,
+    )

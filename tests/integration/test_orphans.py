@@ -1,0 +1,158 @@
+"""The orphan sweep on a cluster: found, reported, cleaned; what is not ours stays."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import api
+from app.actor import Actor
+from app.guard import Guard
+from app.problems import Problem
+from app.services import Services
+from provisioning import orphans, sweep
+from provisioning.cluster import Obj
+from provisioning.orphans import Policy
+from provisioning.sweep import Sweep
+from tests.integration.conftest import token_of
+from tests.integration.fleet import Fleet, fleet_on, sandbox_in
+
+GONE = "0" * 32  # the id of a store that nobody knows
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
+    async with sandbox_in() as sandbox, fleet_on(sandbox, tmp_path) as fleet:
+        yield fleet
+
+
+async def sweep_of(fleet: Fleet, policy: Policy = Policy.REPORT) -> Sweep:
+    return Sweep(fleet.database, fleet.cluster, await fleet.database.installation(), policy)
+
+
+async def found(sweep: Sweep) -> list[str]:
+    return [orphan.reference for orphan in (await sweep.look()).orphans]
+
+
+def namespace(name: str, installation: str, store: str = GONE) -> Obj:
+    labels = {"storefleet.dev/installation": installation, "storefleet.dev/store": store}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def secret(space: str, labels: dict[str, str]) -> Obj:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key", "namespace": space, "labels": labels}}
+
+
+async def test_a_store_leaves_no_orphan_alive_or_gone(fleet):
+    sweep = await sweep_of(fleet)
+    await fleet.ask("shop")
+    assert await found(sweep) == []
+    await fleet.settled("shop")
+    assert await found(sweep) == []
+    await fleet.delete("shop")
+    await fleet.gone("shop")
+    assert await found(sweep) == []
+
+
+async def test_what_is_ours_without_a_row_is_cleaned_and_what_is_foreign_stays(fleet, monkeypatch):
+    installation = await fleet.database.installation()
+    ours = namespace("store-lost", installation)
+    for space in (ours, namespace("store-theirs", "another"), namespace("store-bare", ""), namespace("theirs", "")):
+        await fleet.cluster.create(space)
+    await fleet.cluster.create(secret("theirs", ours["metadata"]["labels"]))
+    await fleet.cluster.create(secret("store-bare", {"app": "theirs"}))
+    await fleet.cluster.create(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": "bare"},
+            "spec": {
+                "capacity": {"storage": "1Gi"},
+                "accessModes": ["ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "hostPath": {"path": "/bare"},
+                "claimRef": {"namespace": "store-lost", "name": "data", "uid": "gone"},
+            },
+        }
+    )
+    sweeping = await sweep_of(fleet, Policy.CLEAN)
+    assert await found(sweeping) == ["namespace/store-lost", "secret/key"]
+
+    cleaned = []
+
+    async def tell(orphan: orphans.Orphan, by: str) -> None:
+        cleaned.append((orphan.reference, by))
+
+    sweeping.cleaned = tell
+    await sweeping.run()
+    assert cleaned == []
+    later = orphans.CLEANED_AFTER
+    monkeypatch.setattr(sweep, "now", lambda at=sweep.now: at() + later)
+    await sweeping.run()
+    assert cleaned == [("namespace/store-lost", "the orphan sweep"), ("secret/key", "the orphan sweep")]
+    await sweeping.run()
+    assert await found(sweeping) == []
+    for name in ("store-theirs", "store-bare", "theirs"):
+        assert await fleet.cluster.get("Namespace", name), name
+    assert await fleet.cluster.get("Secret", "key", "store-bare")
+    assert await fleet.cluster.get("PersistentVolume", "bare")
+
+
+async def test_the_policy_to_report_removes_nothing(fleet, monkeypatch):
+    await fleet.cluster.create(namespace("store-lost", await fleet.database.installation()))
+    sweeping = await sweep_of(fleet)
+    await sweeping.run()
+    monkeypatch.setattr(sweep, "now", lambda at=sweep.now: at() + timedelta(days=1))
+    await sweeping.run()
+    assert await found(sweeping) == ["namespace/store-lost"]
+
+
+async def test_volumes_are_labelled_while_their_claim_proves_whose_they_are(fleet):
+    await fleet.ask("shop")
+    store = await fleet.settled("shop")
+    await (await sweep_of(fleet)).run()
+    (volume,) = (await fleet.cluster.list_all("PersistentVolume"))[0]
+    assert volume["metadata"]["labels"]["storefleet.dev/store"] == store.id
+
+
+async def test_a_store_that_lost_everything_is_told(fleet):
+    await fleet.ask("shop")
+    await fleet.settled("shop")
+    await fleet.engine.stop()  # which would repair it
+    await fleet.cluster.delete("Namespace", "store-shop")
+    sweep = await sweep_of(fleet)
+    for _ in range(500):
+        if (await fleet.cluster.get("Namespace", "store-shop")) is None:
+            break
+    assert await found(sweep) == ["store/shop"]
+
+
+# Through the service and the API
+
+
+async def test_an_administrator_sees_and_cleans_and_nobody_else(fleet, parts: Services, admin: Actor, anna: Actor):
+    await fleet.cluster.create(namespace("store-lost", await fleet.database.installation()))
+    parts.platform.sweep = await sweep_of(fleet)
+    transport = httpx.ASGITransport(Guard(api.build(parts)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        as_anna = {"Authorization": f"Bearer {await token_of(parts, anna)}"}
+        as_admin = {"Authorization": f"Bearer {await token_of(parts, admin)}"}
+        assert (await client.get("/api/v1/platform/orphans", headers=as_anna)).status_code == 403
+        answer = (await client.get("/api/v1/platform/orphans", headers=as_admin)).json()
+        (orphan,) = answer["items"]
+        assert (answer["policy"], orphan["kind"], orphan["name"]) == ("report", "Namespace", "store-lost")
+        path = f"/api/v1/platform/orphans/{orphan['id']}"
+        assert (await client.delete(path, headers=as_anna)).status_code == 403
+        assert (await client.delete(path, headers=as_admin)).status_code == 202
+        for _ in range(500):
+            if (await client.delete(path, headers=as_admin)).status_code == 404:
+                break
+        assert (await client.get("/api/v1/platform/orphans", headers=as_admin)).json()["items"] == []
+
+
+async def test_without_a_cluster_it_says_so(parts: Services, admin: Actor):
+    with pytest.raises(Problem) as refusal:
+        await parts.platform.orphans(admin)
+    assert (refusal.value.status, bool(refusal.value.retry_after)) == (503, True)
