@@ -36,7 +36,7 @@ from provisioning.templates import PLANS, TEMPLATES, Options
 log = logging.getLogger(__name__)
 
 DELETION_TAKES = 10  # seconds to tell who waits for a name to become free
-PLACE_FREES_IN = 15  # seconds to tell who waits for a place in the queue
+PLACE_FREES_IN = (2, 15, 300)  # seconds to tell who waits for a place in the queue: at least, by guess, at most
 START_TAKES = 20  # seconds, at most, until it is settled where stores are served
 TRIES = 5  # to record a wish while the engine moves the same store
 _PART_OF_A_NAME = re.compile(r"[a-z0-9-]*")
@@ -157,11 +157,7 @@ class Stores:
             except wishes.NameTaken as error:
                 raise (_being_deleted(name) if error.deleting else _taken(name)) from error
             except wishes.TooManyInFlight as error:
-                raise Problem(
-                    429,
-                    f"{self._settings.in_flight} stores are being set up already. Try again in a moment.",
-                    retry_after=PLACE_FREES_IN,
-                ) from error
+                raise await self._full(session) from error
             await session.commit()
             log.info("%s asked for store %s", actor.email, name, extra={"store": store.id})
             self._tell(store)
@@ -272,6 +268,16 @@ class Stores:
             found = dict((await session.exec(query)).all())
         return {state.value: found.get(state, 0) for state in State}
 
+    async def _full(self, session: AsyncSession) -> Problem:
+        """No place is free; one will be when the first store that is on its way is through."""
+        least, guess, most = PLACE_FREES_IN
+        frees_in = (await waiting.look(session, self._settings.at_once)).place_frees_in()
+        return Problem(
+            429,
+            f"{self._settings.in_flight} stores are being set up already. Try again in a moment.",
+            retry_after=guess if frees_in is None else min(max(frees_in, least), most),
+        )
+
     async def _wish(
         self,
         actor: Actor,
@@ -312,7 +318,7 @@ class Stores:
 
     async def _views(self, session: AsyncSession, stores: Sequence[Store]) -> builtins.list[StoreView]:
         owners = await _emails(session, {store.owner_id for store in stores})
-        waits = await waiting.look(session, self._settings.at_once) if _any_in_flight(stores) else waiting.Waits(now())
+        waits = await waiting.look(session, self._settings.at_once) if _any_in_flight(stores) else waiting.Waits()
         return [
             StoreView(
                 **store.model_dump(exclude={"owner_id", "options", "state_at"}),

@@ -1,7 +1,11 @@
-"""How long a store will take: its place in the queue, and the seconds until it is READY by what recent ones took."""
+"""How long a store will take: its place in the queue, and the seconds until it is READY by what recent ones took.
 
+The order is the engine's own (`provisioning.admission`), so that what people are told is what happens.
+"""
+
+import heapq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from statistics import median
 
 from sqlmodel import col, select
@@ -18,10 +22,8 @@ RECENT = 20  # so many of the last stores that became READY tell what one takes
 class Waits:
     """What there is to tell about the stores that are on their way."""
 
-    at: datetime
-    at_once: int = 1
     positions: dict[str, int] = field(default_factory=dict)  # store id -> place in the queue, 1 is next
-    typical: float | None = None  # seconds from PROVISIONING to READY; None: nobody knows yet
+    etas: dict[str, int] = field(default_factory=dict)  # store id -> seconds until READY; empty: nobody knows yet
 
     def position(self, store: Store) -> int | None:
         """Its place in the queue; None when it is not in it."""
@@ -29,27 +31,46 @@ class Waits:
 
     def seconds(self, store: Store) -> int | None:
         """Until READY; None when it is not on its way or when nobody knows."""
-        if self.typical is None or store.state not in IN_FLIGHT:
-            return None
-        if store.state is State.PROVISIONING:
-            return max(1, round(self.typical - (self.at - store.state_at).total_seconds()))
-        rounds_before = (self.positions.get(store.id, 1) - 1) // self.at_once
-        return max(1, round(self.typical * (rounds_before + 1)))
+        return self.etas.get(store.id)
+
+    def place_frees_in(self) -> int | None:
+        """Seconds until the first store that is on its way is through; None when nobody knows."""
+        return min(self.etas.values(), default=None)
+
+
+def expected(
+    working: Mapping[str, float], queue: Sequence[str], at_once: int, typical: float, at: float
+) -> dict[str, int]:
+    """Seconds until each store is READY, if each takes `typical` seconds: those at work (store id -> when it began) and
+    those that take their places one by one in the order of `queue`.  Pure; times in seconds of one clock.
+    """
+    ends = {store_id: max(at + 1, begun + typical) for store_id, begun in working.items()}
+    # When each place is free, the soonest first; of more stores at work than places, the first to end free none.
+    places = [*[at] * (at_once - len(ends)), *sorted(ends.values())[-at_once:]]
+    for store_id in queue:
+        ends[store_id] = heapq.heappop(places) + typical
+        heapq.heappush(places, ends[store_id])
+    return {store_id: max(1, round(end - at)) for store_id, end in ends.items()}
 
 
 async def look(session: AsyncSession, at_once: int) -> Waits:
     """The queue and the recent past, as the database has them."""
     on_the_way = list(await session.exec(select(Store).where(col(Store.state).in_(IN_FLIGHT))))
+    working = [store for store in on_the_way if store.state is State.PROVISIONING]
     queue = admission.order(
         [
             admission.Waiting(store.id, store.owner_id, store.state_at)
             for store in on_the_way
             if store.state is State.REQUESTED
         ],
-        [store.owner_id for store in on_the_way if store.state is State.PROVISIONING],
+        [store.owner_id for store in working],
     )
-    positions = {store_id: place for place, store_id in enumerate(queue, start=1)}
-    return Waits(now(), at_once, positions, await _typical(session))
+    typical = await _typical(session)
+    etas: dict[str, int] = {}
+    if typical is not None:
+        begun = {store.id: store.state_at.timestamp() for store in working}
+        etas = expected(begun, queue, at_once, typical, now().timestamp())
+    return Waits({store_id: place for place, store_id in enumerate(queue, start=1)}, etas)
 
 
 async def _typical(session: AsyncSession) -> float | None:

@@ -20,12 +20,14 @@ export default {
         <button class="btn danger" type="button" @click="$emit('delete')" :disabled="store.state === 'DELETING'"><i class="icon" data-icon="trash"></i>{{ texts.delete }}</button>
       </div>
     </header>`,
-  data: () => ({ icons: Storefleet.STATE_ICONS }),
+  data: () => ({ icons: Storefleet.STATE_ICONS, now: Storefleet.now() }),
+  mounted() { this.ticker = setInterval(() => { if (this.store.due) this.now = Storefleet.now(); }, 1000); },
+  unmounted() { clearInterval(this.ticker); },
   computed: {
     note() {
-      const { state, took, note, eta } = this.store;
+      const { state, took, note, due } = this.store;
       if (state === "READY" && took !== null) return Storefleet.say(this.texts.ready_in, { time: Storefleet.duration(took) });
-      const left = eta && Storefleet.say(this.texts.eta, { time: Storefleet.age(eta) });
+      const left = due && Storefleet.say(this.texts.eta, { time: Storefleet.left(due, this.now) });
       return [note || this.texts.notes[state], left].filter(Boolean).join(" · ");
     },
   },

@@ -7,8 +7,8 @@ from nicegui.element import Element
 
 
 class StoreHeader(Element, component="store_header.js"):
-    """`store`: a dict with name, state, url, admin_url, owner, version, plan, created_at, note, eta (seconds to
-    go, or None), took (seconds from the wish to READY, or None)."""
+    """`store`: a dict with name, state, url, admin_url, owner, version, plan, created_at, note, due (when it is
+    expected to be READY, or None), took (seconds from the wish to READY, or None)."""
 
     def __init__(self, store: Mapping[str, Any], texts: Mapping[str, Any], on_delete: Callable[[], Any]) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ export default {
                 <a v-if="row.state === 'READY'" class="url" :href="row.url" target="_blank" rel="noopener" :aria-label="texts.open.replace('{name}', row.name)">{{ host(row) }}<i class="icon" data-icon="external"></i></a>
                 <span v-else class="url">{{ host(row) }}</span></td>
               <td role="cell"><span class="state" :data-state="row.state"><i class="icon" :data-icon="icons[row.state]"></i>{{ texts.states[row.state] }}</span></td>
-              <td role="cell" class="note" :class="{ wrong: row.state === 'FAILED' }"><span class="text" :title="row.note" v-if="row.note || row.eta"><bdi>{{ row.note }}</bdi><span class="quiet" v-if="row.eta">{{ row.note ? " · " : "" }}{{ left(row) }}</span></span>
+              <td role="cell" class="note" :class="{ wrong: row.state === 'FAILED' }"><span class="text" :title="row.note" v-if="row.note || row.due"><bdi>{{ row.note }}</bdi><span class="quiet" v-if="row.due">{{ row.note ? " · " : "" }}{{ left(row) }}</span></span>
                 <span class="bar" v-if="row.share !== null" aria-hidden="true"><i :style="{ width: Math.max(4, row.share * 100) + '%' }"></i></span></td>
               <td role="cell" class="owner" v-if="owners">{{ row.owner }}</td>
               <td role="cell" class="version number">{{ row.version }}</td>
@@ -64,7 +64,7 @@ export default {
   mounted() {
     let ticks = 0;
     this.ticker = setInterval(() => { // ages of minutes and more need no drawing every second
-      const young = this.lines.some((row) => Storefleet.now() - Date.parse(row.created_at) < 61_000);
+      const young = this.lines.some((row) => row.due || Storefleet.now() - Date.parse(row.created_at) < 61_000);
       if (young || ++ticks % 15 === 0) this.now = Storefleet.now();
     }, 1000);
     document.addEventListener("keydown", this.key);
@@ -77,7 +77,7 @@ export default {
     number(state) { return state ? this.numbers[state] || 0 : this.total; },
     host: (row) => row.url.replace(/^https?:\/\//, ""),
     age(row) { return Storefleet.age((this.now - Date.parse(row.created_at)) / 1000); },
-    left(row) { return Storefleet.say(this.texts.eta, { time: Storefleet.age(row.eta) }); },
+    left(row) { return Storefleet.say(this.texts.eta, { time: Storefleet.left(row.due, this.now) }); },
     tell(event) { event.target.title = Storefleet.moment(event.target.dateTime); },
     open(row, event) {
       if (event.target.closest("a, button") || getSelection().toString()) return;

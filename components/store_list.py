@@ -19,7 +19,7 @@ class Row:
     version: str
     created_at: str  # ISO 8601
     note: str = ""  # what is happening, or why it failed
-    eta: int | None = None  # seconds
+    due: str | None = None  # ISO 8601: when it is expected to be ready
     share: float | None = None  # of the way that is behind, while it is provisioned
 
 

@@ -51,6 +51,8 @@
       const [unit, count] = split(Math.max(0, seconds));
       return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(count);
     },
+    // "12 sec" until a time; never less than one second, which an estimate does not know
+    left: (time, now = Storefleet.now()) => Storefleet.age(Math.max(1, Math.round((Date.parse(time) - now) / 1000))),
     // "3 minutes ago"
     ago(time) {
       const seconds = (Storefleet.now() - Date.parse(time)) / 1000;

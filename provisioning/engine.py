@@ -87,6 +87,7 @@ class Engine:
         self._errors: dict[str, Finding] = {}  # by store: what its last step failed of
         self._back_off: dict[str, tuple[int, float]] = {}  # by name: failed steps in a row, and not before when
         self._log_read: dict[str, float] = {}  # by store: when its shop's log was read last
+        self._places: dict[str, int] = {}  # by store: its place in the queue
         self._version: str | None = None
         self._node_count: int | None = None
         self._working = self._queued = 0
@@ -142,10 +143,19 @@ class Engine:
                     await self._transition(session, waiting[store_id], State.PROVISIONING, "a place is free")
                 except Moved:
                     return  # it was deleted just now; the next tick looks again
+            self._tell_places([waiting[store_id] for store_id in ordered[free:]])
             self._working, self._queued = len(working) + min(free, len(ordered)), max(0, len(ordered) - free)
             for store in stores:
                 if store.state is not State.REQUESTED:
                     self._queue.add_after(store.name, 0)
+
+    def _tell_places(self, queue: list[Store]) -> None:
+        """Whoever shows a store whose place in the queue is another than before reads it anew."""
+        places = {store.id: place for place, store in enumerate(queue)}
+        for store in queue:
+            if self._places.get(store.id, places[store.id]) != places[store.id]:
+                self._changes.publish(Change(store.id, store.name))
+        self._places = places
 
     async def resync(self) -> None:
         """Look at every store, whatever the watches said; and ask the cluster who it is."""

@@ -10,6 +10,7 @@ from app import texts
 from app.pages.frame import Frame, page
 from app.pages.live import Batch, Live
 from app.pages.missing import render_missing
+from app.pages.stores import due
 from app.problems import Problem
 from app.services import Services
 from app.stores import EventView, StoreView
@@ -140,7 +141,7 @@ def _facts(store: StoreView, events: list[EventView]) -> dict[str, Any]:
         "plan": PLANS[store.plan].title if store.plan in PLANS else store.plan,
         "created_at": store.created_at.isoformat(),
         "note": note,
-        "eta": store.eta_seconds,
+        "due": due(store),
         "took": total(_marks(events)),
     }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 from fastapi import Response
 
@@ -13,6 +14,7 @@ from app.services import Services
 from app.stores import StoreView
 from components.create_dialog import Choice, CreateDialog, Wish
 from components.store_list import Part, Query, Row, StoreList
+from provisioning.models import now
 from provisioning.states import State
 from provisioning.templates import PLANS, TEMPLATES
 
@@ -130,6 +132,11 @@ def row_of(store: StoreView, now: Happening) -> Row:
         version=f"{TEMPLATES[store.template].title if store.template in TEMPLATES else store.template} {store.version}",
         created_at=store.created_at.isoformat(),
         note=note,
-        eta=store.eta_seconds,
+        due=due(store),
         share=now.share,
     )
+
+
+def due(store: StoreView) -> str | None:
+    """When the store is expected to be READY, for the browser to count down to."""
+    return (now() + timedelta(seconds=store.eta_seconds)).isoformat() if store.eta_seconds else None

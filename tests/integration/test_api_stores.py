@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -337,11 +338,9 @@ async def test_filters(client: httpx.AsyncClient, parts: Services, anna: Actor) 
     assert await names(owner="nobody@example.com") == []
 
 
-@BOTH_DATABASES
-async def test_the_place_in_the_queue_is_fair_and_the_wait_is_what_it_took_before(
-    client: httpx.AsyncClient, parts: Services, anna: Actor, boris: Actor, admin: Actor
-) -> None:
-    await parts.stores.create(anna, "done")
+async def took_forty_seconds(parts: Services, owner: Actor) -> None:
+    """A store called "done" that was READY 40 s after it was begun."""
+    await parts.stores.create(owner, "done")
     await move(parts, "done", State.PROVISIONING, State.READY)
     async with parts.database.session() as session:
         began = (await session.exec(select(Transition).where(col(Transition.after) == State.PROVISIONING))).one()
@@ -352,6 +351,32 @@ async def test_the_place_in_the_queue_is_fair_and_the_wait_is_what_it_took_befor
         ready.at = ready.at.fromtimestamp(ready.at.timestamp() + 40, ready.at.tzinfo)
         session.add_all([began, ready])
         await session.commit()
+
+
+@BOTH_DATABASES
+async def test_who_finds_no_place_is_told_when_the_first_will_be_free(
+    client: httpx.AsyncClient, parts: Services, anna: Actor
+) -> None:
+    await took_forty_seconds(parts, anna)
+    for number in range(parts.settings.in_flight):
+        assert (await client.post(STORES, json={"name": f"shop-{number}"})).status_code == 202
+    refused = await client.post(STORES, json={"name": "one-more"})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "40")
+    await move(parts, "shop-0", State.PROVISIONING)
+    async with parts.database.session() as session:
+        store = (await session.exec(select(Store).where(col(Store.name) == "shop-0"))).one()
+        store.state_at -= timedelta(seconds=35)
+        session.add(store)
+        await session.commit()
+    refused = await client.post(STORES, json={"name": "one-more"})
+    assert 2 <= int(refused.headers["Retry-After"]) <= 5
+
+
+@BOTH_DATABASES
+async def test_the_place_in_the_queue_is_fair_and_the_wait_is_what_it_took_before(
+    client: httpx.AsyncClient, parts: Services, anna: Actor, boris: Actor, admin: Actor
+) -> None:
+    await took_forty_seconds(parts, anna)
     for owner, name in ((anna, "anna-1"), (anna, "anna-2"), (boris, "boris-1")):
         await parts.stores.create(owner, name)
     views = {name: await parts.stores.get(admin, name) for name in ("anna-1", "boris-1", "anna-2", "done")}
