@@ -23,8 +23,10 @@ from app.guard import Guard
 from app.services import Services, compose
 from app.settings import Settings
 from app.status import ClusterStatus
-from app.target import Target
+from app.target import Target, lease_namespace
 from components import theme
+from provisioning.changes import Change
+from provisioning.notices import Listener
 
 log = logging.getLogger(__name__)
 
@@ -81,18 +83,20 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
 
 
 class Runtime:
-    """What runs beside the web server: the sandbox, the engine and its clock."""
+    """What runs beside the web server: the sandbox, the engine and its clock, and what other processes tell."""
 
     def __init__(self, services: Services, target: Target, overlay: dict[str, Any]) -> None:
         self._services, self._target, self._overlay = services, target, overlay
         self._parts = AsyncExitStack()
         self._starting: asyncio.Task[None] | None = None
+        self._resigning: asyncio.Task[None] | None = None
         services.before_engine = ClusterStatus(detail="Connecting to the cluster.", sandbox=target.sandbox)
 
     def begin(self) -> None:
         """Start in the background, so that the first page does not wait for the cluster."""
         _call_on_signal(asyncio.get_running_loop(), self._services.stopping.set)
         self._starting = asyncio.create_task(self._start(), name="start the engine")
+        self._resigning = asyncio.create_task(self._resign(), name="resign when told to stop")
 
     async def stop(self) -> None:
         """End everything in the reverse order."""
@@ -101,12 +105,24 @@ class Runtime:
             self._starting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._starting
+        if self._resigning:
+            await self._resigning
         self._services.engine = self._services.platform.sweep = None
         await self._parts.aclose()
         await self._services.database.close()
 
+    async def _resign(self) -> None:
+        """Let another process lead as soon as this one is told to stop: open streams may hold it up for a while."""
+        await self._services.stopping.wait()
+        if self._services.leader:
+            await self._services.leader.stop()
+
     async def _start(self) -> None:
         try:
+            if not self._services.database.is_sqlite:
+                listener = Listener(self._services.database, self._hear)
+                self._parts.push_async_callback(listener.stop)
+                listener.start()
             kubeconfig, ingress_url = self._target.kubeconfig, self._services.settings.ingress_url
             if self._target.sandbox:
                 sandbox = await self._start_sandbox()
@@ -118,6 +134,12 @@ class Runtime:
             self._services.before_engine = ClusterStatus(
                 "away", f"The engine could not be started: {error}", sandbox=self._target.sandbox
             )
+
+    def _hear(self, change: Change) -> None:
+        """What another process did; where it was a wish, the engine is to look at once, if it is this one that acts."""
+        self._services.changes.publish(change)
+        if change.event_id is None and not change.gone:
+            self._services.stores.poke(change.name)
 
     async def _start_sandbox(self) -> Any:
         settings = self._services.settings
@@ -151,15 +173,26 @@ class Runtime:
         cluster = await self._connect(module, kubeconfig)
         self._parts.push_async_callback(cluster.close)
         helm = module.Helm(kubeconfig, self._target.context)
-        engine = module.Engine(services.database, cluster, helm, services.changes, options)
+        leader = self._leader(cluster, options.installation)
+        engine = module.Engine(services.database, cluster, helm, services.changes, options, leader)
         self._parts.push_async_callback(engine.stop)
         await engine.start()
-        services.engine, services.stores.poke = engine, engine.poke
+        services.engine, services.stores.poke, services.leader = engine, engine.poke, leader
+        self._parts.push_async_callback(leader.stop)  # first: what it has begun is then cut off
+        leader.start(engine.lead)
         sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
         services.platform.sweep = sweep
-        clock = jobs.Clock(engine, services.sessions, sweep)
+        clock = jobs.Clock(engine, leader, services.sessions, sweep)
         self._parts.push_async_callback(clock.stop)
         clock.start()
+
+    def _leader(self, cluster: Any, installation: str) -> Any:
+        """Only one process can serve on SQLite; of several on PostgreSQL one leads."""
+        module = importlib.import_module("provisioning.leader")  # which the engine has loaded
+        if self._services.database.is_sqlite:
+            return module.Alone()
+        namespace = self._services.settings.lease_namespace or lease_namespace(self._target)
+        return module.Election(cluster, namespace, installation)
 
     async def _connect(self, module: Any, kubeconfig: Any) -> Any:
         while True:

@@ -18,6 +18,7 @@ from provisioning.secrets import Sealer
 
 if TYPE_CHECKING:
     from provisioning.engine import Engine
+    from provisioning.leader import Leader
     from provisioning.sandbox import Sandbox
 
 
@@ -35,6 +36,7 @@ class Services:
     stores: Stores
     platform: Platform
     engine: "Engine | None" = None
+    leader: "Leader | None" = None
     sandbox: "Sandbox | None" = None
     before_engine: ClusterStatus = field(default_factory=ClusterStatus)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when streams have to end

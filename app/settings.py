@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         description="What is done about objects in the cluster whose store is not known any more: `report` shows them "
         "to administrators, `clean` also removes those that stay for ten minutes.",
     )
+    lease_namespace: str = Field(
+        default="",
+        description="Namespace of the Lease by which several processes on one PostgreSQL choose the one that runs the "
+        "engine. Without it: the pod's own, else `default`.",
+    )
     sandbox_speed: float = Field(
         default=1.0,
         gt=0,
@@ -126,6 +131,13 @@ class Settings(BaseSettings):
                 "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
             )
         return key
+
+    @field_validator("lease_namespace")
+    @classmethod
+    def _namespace(cls, name: str) -> str:
+        if name and not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+            raise ValueError("is not the name of a namespace (lower-case letters, digits and hyphens)")
+        return name
 
     @field_validator("store_values")
     @classmethod

@@ -10,6 +10,7 @@ import yaml
 from app.command_error import CommandError
 
 POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+POD_NAMESPACE = POD_ACCOUNT.with_name("namespace")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,13 @@ def choose(
         "For a real one: --kubeconfig FILE, or KUBECONFIG.",
         sandbox=True,
     )
+
+
+def lease_namespace(target: Target) -> str:
+    """Where the Lease of the leader is, unless a setting says so: with us, where we run in that cluster."""
+    if target.kubeconfig is None and not target.sandbox and POD_NAMESPACE.is_file():
+        return POD_NAMESPACE.read_text().strip()
+    return "default"
 
 
 def _by_file(file: Path, context: str | None, source: str) -> Target:

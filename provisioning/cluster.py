@@ -62,6 +62,7 @@ KINDS: dict[str, Kind] = {
         Kind("Deployment", "apps/v1", "deployments"),
         Kind("Ingress", "networking.k8s.io/v1", "ingresses"),
         Kind("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
+        Kind("Lease", "coordination.k8s.io/v1", "leases"),
     )
 }
 
@@ -195,6 +196,12 @@ class Cluster:
         kind = KINDS[obj["kind"]]
         path = kind.path(obj["metadata"].get("namespace"))
         return await self._request("POST", path, query=[("fieldManager", FIELD_MANAGER)], body=obj)
+
+    async def update(self, obj: Obj) -> Obj:
+        """Put `obj` in the place of the version that it names; ClusterError with status 409 when it is another now."""
+        metadata = obj["metadata"]
+        path = KINDS[obj["kind"]].path(metadata.get("namespace"), metadata["name"])
+        return await self._request("PUT", path, query=[("fieldManager", FIELD_MANAGER)], body=obj)
 
     async def apply(self, obj: Obj) -> Obj:
         """Server-side apply: the fields in `obj` become ours, also where somebody else set them."""

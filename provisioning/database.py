@@ -1,24 +1,26 @@
 """The database: sessions, and the few writes that must be right.
 
 SQLite in WAL mode for one process, PostgreSQL for several.  A change of state is one transaction: a conditional UPDATE
-that names the state it leaves (it fails if somebody else moved the store, which makes it the fence between replicas),
-its `transition` row, and its line in the timeline.
+that names the state it leaves and when the store came into it (it fails if somebody else moved the store, also there
+and back, which makes it the fence between replicas), its `transition` row, and its line in the timeline.
 """
 
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from enum import IntEnum
 from typing import Any
 
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning import states
+from provisioning import notices, states
 from provisioning.models import Event, Installation, Level, Store, Transition, now
 from provisioning.states import State
 
@@ -27,11 +29,27 @@ class Moved(Exception):
     """The store is no longer in the state that the change wanted to leave: somebody else was quicker, or it is gone."""
 
 
+class Exclusive(IntEnum):
+    """What only one process at a time may do: numbers of PostgreSQL's advisory locks, and any that are ours will do."""
+
+    MIGRATE = 5_067_001
+    INSTALLATION = 5_067_002  # give the database its id
+    REQUEST = 5_067_003  # count the stores in flight and add one
+
+
+async def one_at_a_time(session: AsyncSession, what: Exclusive) -> None:
+    """Wait until no other process does this; until the session's transaction ends, none will.  On SQLite there is no
+    other process."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.exec(select(func.pg_advisory_xact_lock(int(what))))
+
+
 class Database:
     """One engine for the process.  Tables come from the migrations, never from here."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
+        self.origin = uuid.uuid4().hex  # of what this process tells the others
         self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True)
         if self.is_sqlite:
             sqlalchemy_event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
@@ -43,7 +61,7 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
         """A session to read with, or to write with by its own `commit`."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+        async with AsyncSession(self.engine, expire_on_commit=False, info={"origin": self.origin}) as session:
             yield session
 
     async def close(self) -> None:
@@ -52,6 +70,7 @@ class Database:
     async def installation(self) -> str:
         """The id of this database, made at the first call."""
         async with self.session() as session:
+            await one_at_a_time(session, Exclusive.INSTALLATION)
             found = (await session.exec(select(Installation))).first()
             if found is None:
                 found = Installation(id=uuid.uuid4().hex)
@@ -78,19 +97,29 @@ class Database:
         before = store.state
         states.check(before, after)
         at = now()
-        values = {"state": after, "state_at": at, "reason": reason, **columns}
-        moved = await session.exec(
-            update(Store).where(col(Store.id) == store.id, col(Store.state) == before).values(**values)
-        )
-        if moved.rowcount != 1:
-            raise Moved(f"store {store.name} is no longer {before}")
+        await self._update(session, store, state=after, state_at=at, reason=reason, **columns)
         session.add(Transition(store_id=store.id, at=at, before=before, after=after, cause=cause))
         if event is not None:
             await add_events(session, [event])
         await session.refresh(store)
 
+    async def set_revision(self, session: AsyncSession, store: Store, revision: int) -> None:
+        """Write down which revision Helm made (the caller commits).  Raises Moved."""
+        await self._update(session, store, revision=revision)
+        await session.refresh(store)
+
+    @staticmethod
+    async def _update(session: AsyncSession, store: Store, **columns: Any) -> None:
+        """Change the row if it still stands in the state that `store` was read in.  Raises Moved."""
+        as_read = (col(Store.id) == store.id, col(Store.state) == store.state, col(Store.state_at) == store.state_at)
+        changed = await session.exec(update(Store).where(*as_read).values(**columns))
+        if changed.rowcount != 1:
+            raise Moved(f"store {store.name} is no longer {store.state}, as it was since {store.state_at}")
+        await notices.tell(session, store.id)
+
     async def remove(self, session: AsyncSession, store: Store) -> None:
         """Delete the row of a DELETING store and all that hangs on it (the caller commits).  Raises Moved."""
+        await notices.tell(session, store.id, gone=True)
         removed = await session.exec(delete(Store).where(col(Store.id) == store.id, col(Store.state) == State.DELETING))
         if removed.rowcount != 1:
             raise Moved(f"store {store.name} is no longer DELETING")
@@ -103,6 +132,7 @@ async def add_store(session: AsyncSession, store: Store, cause: str) -> None:
     """
     session.add(store)
     await session.flush()
+    await notices.tell(session, store.id)
     session.add(Transition(store_id=store.id, at=store.created_at, before=None, after=store.state, cause=cause))
     requested = Event(
         store_id=store.id,
@@ -116,15 +146,25 @@ async def add_store(session: AsyncSession, store: Store, cause: str) -> None:
 
 
 async def add_events(session: AsyncSession, events: Iterable[Event]) -> list[int]:
-    """Add those events whose key their store does not have yet; the ids of the added, in order (the caller commits)."""
+    """Add those events whose key their store does not have yet; the ids of the added, in order (the caller commits).
+
+    Raises Moved when there is no such store any more.
+    """
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     added: list[int] = []
+    newest: dict[str, int] = {}  # by store
     for event in events:
         values = event.model_dump(exclude={"id"}) | {"at": event.at.replace(microsecond=0)}
         insert = dialect.insert(Event).values(**values).on_conflict_do_nothing(index_elements=["store_id", "key"])
-        row = (await session.exec(insert.returning(col(Event.id)))).first()
+        try:
+            row = (await session.exec(insert.returning(col(Event.id)))).first()
+        except IntegrityError as error:
+            raise Moved(f"the store {event.store_id} is gone") from error
         if row is not None:
             added.append(row[0])
+            newest[event.store_id] = row[0]
+    for store_id, event_id in newest.items():
+        await notices.tell(session, store_id, event_id)
     return added
 
 

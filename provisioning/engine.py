@@ -27,6 +27,7 @@ from provisioning.database import Database, Moved, add_events
 from provisioning.decide import Desired, Do, Limits, Observed, Presence, Step, decide
 from provisioning.failures import Finding, Reason, of_kind, part_of
 from provisioning.helm import Helm, HelmError
+from provisioning.leader import Alone, Leader
 from provisioning.milestones import in_order, timeline, told_by_log
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.observe import observe
@@ -69,12 +70,22 @@ class EngineStatus:
 
 
 class Engine:
-    """One for the process; `start`, then `dispatch` every second and `resync` every minute."""
+    """One for the process; `start`, then `dispatch` every second and `resync` every minute.
+
+    Of several processes on one database each watches the cluster, and `leader` says which one acts.
+    """
 
     def __init__(
-        self, database: Database, cluster: Cluster, helm: Helm, changes: Changes, options: EngineOptions
+        self,
+        database: Database,
+        cluster: Cluster,
+        helm: Helm,
+        changes: Changes,
+        options: EngineOptions,
+        leader: Leader | None = None,
     ) -> None:
         self._database, self._cluster, self._changes, self._options = database, cluster, changes, options
+        self._leader = leader or Alone()
         self._queue = WorkQueue()
         self._pass = asyncio.Lock()  # one pass of the clock at a time, and none after the end
         self._stopped = False
@@ -111,6 +122,16 @@ class Engine:
             await self._cache.stop()
         await self._probe.close()
 
+    async def lead(self) -> None:
+        """This process begins to lead: look at every store now, the ones on their way first, as if for the first time.
+
+        What is remembered of an earlier time as leader is of no use: others have acted since.
+        """
+        self._errors.clear()
+        self._back_off.clear()
+        await self.dispatch()
+        await self.resync()
+
     def poke(self, name: str) -> None:
         """Somebody wished something of the store `name`: look at it now, whatever it is waiting for."""
         self._back_off.pop(name, None)
@@ -137,8 +158,11 @@ class Engine:
             waiting = {store.id: store for store in stores if store.state is State.REQUESTED}
             queue = [admission.Waiting(store.id, store.owner_id, store.state_at) for store in waiting.values()]
             ordered = admission.order(queue, [store.owner_id for store in working])
-            free = 0 if self._cache.trouble else max(0, self._options.slots - len(working))
+            acts = self._leader.leading and not self._cache.trouble
+            free = max(0, self._options.slots - len(working)) if acts else 0
             for store_id in ordered[:free]:
+                if not self._leader.leading:  # no more: the next leader counts the places itself
+                    break
                 try:
                     await self._transition(session, waiting[store_id], State.PROVISIONING, "a place is free")
                 except Moved:
@@ -179,6 +203,8 @@ class Engine:
 
     async def _look(self, name: str) -> None:
         """Take one store as far as it goes without waiting."""
+        if not self._leader.leading:
+            return  # whoever leads looks at it
         if asyncio.get_running_loop().time() < self._back_off.get(name, (0, 0.0))[1]:
             return
         async with self._database.session() as session:
@@ -223,6 +249,8 @@ class Engine:
         await self._tell(session, store, await self._timeline(store, there, observed))
         step = decide(Desired(store.state, store.state_at), observed, now(), self._options.limits)
         await session.commit()  # no transaction stays open over a step, which may take long
+        if not self._leader.leading:
+            return False  # asked right before the step, since it is not known for long
         try:
             go_on = await self._act(session, store, wanted, observed, step)
         except (ClusterError, HelmError, Foreign) as error:
@@ -322,7 +350,7 @@ class Engine:
 
     async def _set_revision(self, session: AsyncSession, store: Store, revision: int) -> None:
         if store.revision != revision:
-            store.revision = revision
+            await self._database.set_revision(session, store, revision)
             await session.commit()
             self._changes.publish(Change(store.id, store.name))
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning.database import Database, add_store
+from provisioning.database import Database, Exclusive, add_store, one_at_a_time
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.states import IN_FLIGHT, IllegalTransition, State
 
@@ -52,6 +52,7 @@ async def request(
 
     Raises NameTaken or TooManyInFlight.
     """
+    await one_at_a_time(session, Exclusive.REQUEST)  # so that the count and the new row belong together
     in_flight = (await session.exec(select(func.count()).where(col(Store.state).in_(IN_FLIGHT)))).one()
     if in_flight >= limit_in_flight:
         raise TooManyInFlight(limit_in_flight)

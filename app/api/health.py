@@ -1,6 +1,7 @@
 """What a supervisor asks: is the process alive, and can it do its work?"""
 
 import logging
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
@@ -23,14 +24,24 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Something that is needed is away."}})
 async def readyz(services: CurrentServices) -> Response:
-    """The database answers, the engine runs and the cluster is there."""
+    """The database answers, the engine runs, the cluster is there, and it is known which process leads."""
     checks = {"database": await _database(services), "engine": "ok" if services.engine else "starting"}
     status = services.status()
     checks["cluster"] = "ok" if status.cluster == "connected" else status.cluster
+    leader = _leader(services)
+    checks["leader"] = "ok" if leader else "nobody"
     if all(check == "ok" for check in checks.values()):
-        return JSONResponse({"status": "ok", "checks": checks})
+        return JSONResponse({"status": "ok", "checks": checks, "leader": leader})
     away = ", ".join(f"{name}: {check}" for name, check in checks.items() if check != "ok")
-    return Problem(503, f"Not ready ({away}).", retry_after=5, extra={"checks": checks}).response()
+    return Problem(503, f"Not ready ({away}).", retry_after=5, extra={"checks": checks, "leader": leader}).response()
+
+
+def _leader(services: Services) -> dict[str, Any] | None:
+    """Which process runs the engine, since when, and whether it is this one."""
+    known = services.leader.known() if services.leader else None
+    if known is None or not known.holder:
+        return None
+    return {"holder": known.holder, "since": known.since and known.since.isoformat(), "here": known.here}
 
 
 async def _database(services: Services) -> str:

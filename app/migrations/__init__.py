@@ -10,12 +10,10 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from app.locks import lock
-from provisioning.database import Database
+from provisioning.database import Database, Exclusive
 
 HEAD = "0001"
 """The newest revision (a test compares).  Known here so that a database that has it needs no Alembic to be loaded."""
-
-_LOCK_ID = 5_067_001  # any number that is ours among PostgreSQL's advisory locks
 
 
 class Unknown(Exception):
@@ -33,7 +31,7 @@ async def migrate(database: Database) -> None:
             await asyncio.to_thread(held.enter_context, lock(file, wait=True))
         async with database.engine.begin() as connection:
             if not database.is_sqlite:
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK_ID})
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": int(Exclusive.MIGRATE)})
             await connection.run_sync(_upgrade)
 
 

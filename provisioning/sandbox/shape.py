@@ -12,7 +12,8 @@ from provisioning.sandbox.objects import Obj
 from provisioning.sandbox.resources import Resource
 
 _TEXTS = frozenset(
-    "name namespace uid generateName apiVersion kind image host path storageClassName volumeName".split()
+    "name namespace uid generateName apiVersion kind image host path storageClassName volumeName holderIdentity "
+    "acquireTime renewTime".split()
 )
 _TEXT_MAPS = frozenset("labels annotations matchLabels nodeSelector data stringData".split())
 _QUANTITY_MAPS = frozenset("hard requests capacity default defaultRequest".split())
@@ -29,7 +30,8 @@ _LISTS_OF_MAPS = frozenset(
 _LISTS = frozenset("finalizers accessModes args command".split())
 _NUMBERS = frozenset(
     "replicas minReadySeconds revisionHistoryLimit progressDeadlineSeconds completions parallelism backoffLimit "
-    "ttlSecondsAfterFinished terminationGracePeriodSeconds containerPort partition".split()
+    "ttlSecondsAfterFinished terminationGracePeriodSeconds containerPort partition leaseDurationSeconds "
+    "leaseTransitions".split()
 )
 _NOT_LOOKED_INTO = frozenset({"conditions", "managedFields"})
 _OPEN_KINDS = frozenset({"ControllerRevision"})  # whose data may be anything

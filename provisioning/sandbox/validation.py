@@ -8,7 +8,7 @@ from typing import Any
 
 from provisioning.quantities import quantity
 from provisioning.sandbox.errors import FieldProblem, bad_request, invalid
-from provisioning.sandbox.objects import Obj
+from provisioning.sandbox.objects import Obj, parse_time, timestamp
 from provisioning.sandbox.resources import Resource
 from provisioning.sandbox.selectors import selects
 
@@ -281,11 +281,26 @@ def _secret_update(old: Obj, new: Obj) -> Problems:
         yield FieldProblem.invalid("type", new.get("type"), "field is immutable")
 
 
+def _lease(obj: Obj) -> Problems:
+    spec = obj.get("spec") or {}
+    for field in ("acquireTime", "renewTime"):
+        try:
+            parse_time(spec.get(field) or timestamp())
+        except ValueError as error:
+            raise bad_request(f'Lease in version "v1" cannot be handled as a Lease: {error}') from error
+    if spec.get("leaseDurationSeconds", 1) <= 0:
+        yield FieldProblem.invalid("spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0")
+    if spec.get("leaseTransitions", 0) < 0:
+        words = "must be greater than or equal to 0"
+        yield FieldProblem.invalid("spec.leaseTransitions", spec["leaseTransitions"], words)
+
+
 _RULES: dict[str, Callable[[Obj], Problems]] = {
     "ConfigMap": _config,
     "Deployment": _workload,
     "Ingress": _ingress,
     "Job": _workload,
+    "Lease": _lease,
     "PersistentVolumeClaim": _claim,
     "Pod": _pod,
     "ReplicaSet": _workload,

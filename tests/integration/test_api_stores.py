@@ -405,7 +405,7 @@ async def test_health_and_readiness(client: httpx.AsyncClient) -> None:
     del client.headers["Authorization"]
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     told = problem(await client.get("/readyz"), 503)
-    assert told["checks"] == {"database": "ok", "engine": "starting", "cluster": "connecting"}
+    assert told["checks"] == {"database": "ok", "engine": "starting", "cluster": "connecting", "leader": "nobody"}
 
 
 async def test_a_surprise_is_a_number_and_nothing_else(
