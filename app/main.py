@@ -25,6 +25,7 @@ from app.settings import Settings
 from app.status import ClusterStatus
 from app.target import Target, lease_namespace
 from components import theme
+from provisioning import capacity
 from provisioning.changes import Change
 from provisioning.notices import Listener
 
@@ -107,7 +108,7 @@ class Runtime:
                 await self._starting
         if self._resigning:
             await self._resigning
-        self._services.engine = self._services.platform.sweep = None
+        self._services.engine = self._services.platform.sweep = self._services.stores.capacity = None
         await self._parts.aclose()
         await self._services.database.close()
 
@@ -180,6 +181,7 @@ class Runtime:
         services.engine, services.stores.poke, services.leader = engine, engine.poke, leader
         self._parts.push_async_callback(leader.stop)  # first: what it has begun is then cut off
         leader.start(engine.lead)
+        services.stores.capacity = capacity.Reader(cluster, self._overlay)
         sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
         services.platform.sweep = sweep
         clock = jobs.Clock(engine, leader, services.sessions, sweep)

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Minutes until a store that does not come up is FAILED.",
     )
+    capacity: Literal["wait", "refuse"] = Field(
+        default="wait",
+        description="What is done about a new store that the cluster has no room for now: `wait` accepts it and says "
+        "what it waits for, `refuse` refuses it. What cannot be seen counts as room.",
+    )
     orphans: Literal["report", "clean"] = Field(
         default="report",
         description="What is done about objects in the cluster whose store is not known any more: `report` shows them "
@@ -146,7 +151,7 @@ class Settings(BaseSettings):
             raise ValueError(f"names a file that is not there: {path}")
         return path
 
-    @field_validator("log_level", "orphans", mode="before")
+    @field_validator("log_level", "capacity", "orphans", mode="before")
     @classmethod
     def _lower(cls, level: object) -> object:
         return level.lower() if isinstance(level, str) else level

@@ -123,6 +123,8 @@ def _delete(chosen: argparse.Namespace) -> int:
 
 def _outcome(api: "httpx.Client", chosen: argparse.Namespace, store: dict[str, Any]) -> int:
     """Follow a store that is on its way, its timeline printed as it comes."""
+    if note := store.get("note"):
+        print(plain(note))
     if not chosen.wait:
         print(f"{store['name']} is {store['state']}. Follow it with: storefleet stores events {store['name']}")
         return 0

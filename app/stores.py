@@ -26,6 +26,7 @@ from app.models import User
 from app.problems import Problem, not_found
 from app.settings import Settings
 from provisioning import names, wishes
+from provisioning.capacity import Reader, Room, look_ahead
 from provisioning.changes import Change, Changes
 from provisioning.database import Database, Moved, add_events
 from provisioning.models import Event, Level, Store, StoreSecret, now
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 DELETION_TAKES = 10  # seconds to tell who waits for a name to become free
 PLACE_FREES_IN = (2, 15, 300)  # seconds to tell who waits for a place in the queue: at least, by guess, at most
+ROOM_FREES_IN = 60  # seconds to tell who waits for room in the cluster
 START_TAKES = 20  # seconds, at most, until it is settled where stores are served
 TRIES = 5  # to record a wish while the engine moves the same store
 _PART_OF_A_NAME = re.compile(r"[a-z0-9-]*")
@@ -73,6 +75,12 @@ class StoreView(BaseModel):
     eta_seconds: int | None  # until READY, by what recent stores took; while it is on its way
 
 
+class AcceptedToWait(StoreView):
+    """A store that was asked for just now and will not find what it needs at once."""
+
+    note: str  # what it will wait for
+
+
 class StorePage(BaseModel):
     """Some stores, newest first, and where the next ones begin."""
 
@@ -107,6 +115,7 @@ class Stores:
     def __init__(self, database: Database, changes: Changes, settings: Settings, sealer: Sealer) -> None:
         self._database, self._changes, self._settings, self._sealer = database, changes, settings, sealer
         self.poke: Callable[[str], None] = lambda name: None  # the engine's, once there is one
+        self.capacity: Reader | None = None  # once there is a cluster
         self._store_url = settings.store_url
         self._addressed, self._creating = asyncio.Event(), asyncio.Lock()
         if self._store_url:
@@ -128,8 +137,11 @@ class Stores:
         template: str = "medusa",
         plan: str = "small",
         options: Mapping[str, Any] | None = None,
-    ) -> StoreView:
-        """Ask for a new store.  Problems: 409 the name is not free, 422 bad input, 429 too many at once."""
+    ) -> StoreView | AcceptedToWait:
+        """Ask for a new store.
+
+        Problems: 409 the name is not free, 422 bad input, 429 too many at once, 503 no room (where that is to be so).
+        """
         if complaint := names.problem(name):
             raise _bad_input("name", complaint)
         if template not in TEMPLATES:
@@ -139,6 +151,7 @@ class Stores:
         chosen = _checked_options(options or {})
         async with asyncio.timeout(START_TAKES):
             await self._addressed.wait()
+        room = await self.capacity.room() if self.capacity else None
         # One at a time, so that the count of stores in flight and the new row belong together.
         async with self._creating, self._database.session() as session:
             try:
@@ -158,10 +171,12 @@ class Stores:
                 raise (_being_deleted(name) if error.deleting else _taken(name)) from error
             except wishes.TooManyInFlight as error:
                 raise await self._full(session) from error
+            note = await self._look_ahead(session, store, room)
             await session.commit()
             log.info("%s asked for store %s", actor.email, name, extra={"store": store.id})
             self._tell(store)
-            return (await self._views(session, [store]))[0]
+            view = (await self._views(session, [store]))[0]
+            return AcceptedToWait(**view.model_dump(), note=note) if note else view
 
     async def get(self, actor: Actor, name: str) -> StoreView:
         """Problem 404 for what is not there and for what is somebody else's."""
@@ -267,6 +282,30 @@ class Stores:
         async with self._database.session() as session:
             found = dict((await session.exec(query)).all())
         return {state.value: found.get(state, 0) for state in State}
+
+    async def _look_ahead(self, session: AsyncSession, store: Store, room: Room | None) -> str | None:
+        """What a new store will have to wait for, told in its timeline as well; Problem 503 where that is refused."""
+        if room is None or self.capacity is None:
+            return None
+        on_the_way = await session.exec(
+            select(Store).where(col(Store.state).in_(IN_FLIGHT), col(Store.id) != store.id).order_by(Store.created_at)
+        )
+        needs = [(each.name, self.capacity.need(each.template, each.plan)) for each in on_the_way]
+        missing = look_ahead(room, needs, self.capacity.need(store.template, store.plan)).missing
+        if not missing:
+            return None
+        if self._settings.capacity == "refuse":
+            raise Problem(
+                503,
+                f"The cluster has no room for this store now. What is short: {'; '.join(missing)}.",
+                retry_after=ROOM_FREES_IN,
+                extra={"missing": list(missing)},
+            )
+        note = f"Accepted, will wait for capacity: {'; '.join(missing)}"
+        kind, at = "capacity.short", now()
+        event = Event(store_id=store.id, key=kind, at=at, kind=kind, message=note, level=Level.WARNING)
+        await add_events(session, [event])
+        return note
 
     async def _full(self, session: AsyncSession) -> Problem:
         """No place is free; one will be when the first store that is on its way is through."""

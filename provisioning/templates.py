@@ -159,6 +159,17 @@ def chart_digest(chart: Path) -> str:
     return whole.hexdigest()
 
 
+def all_values(template: str, plan: str, overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that decide a store's size: the chart's, under the plan's, under the operator's `overlay`."""
+    return merge(merge(_chart_values(TEMPLATES[template].chart), PLANS[plan].values), overlay)
+
+
+@cache
+def _chart_values(chart: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((chart / "values.yaml").read_text())
+    return loaded
+
+
 @cache
 def _chart_version(chart: Path) -> str:
     return str(yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"])

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import CurrentActor, CurrentServices, StoreName, refusals
 from app.api.stream import follow
-from app.stores import EventView, StorePage, StoreView
+from app.stores import AcceptedToWait, EventView, StorePage, StoreView
 from provisioning.states import State
 
 
@@ -37,7 +37,7 @@ router = APIRouter(prefix="/stores", tags=["stores"])
 @router.post("", status_code=202, responses=refusals(400, 409, 413, 422, 429, 503))
 async def create(
     new: NewStore, request: Request, response: Response, actor: CurrentActor, services: CurrentServices
-) -> StoreView:
+) -> StoreView | AcceptedToWait:
     """Ask for a store. It comes up by itself; follow it at `Location`."""
     store = await services.stores.create(actor, new.name, new.template, new.plan, new.options)
     response.headers["Location"] = f"{request.url.path}/{store.name}"
