@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from provisioning.audit import Who
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -12,6 +14,13 @@ class Actor:
     email: str
     admin: bool
     via: Literal["session", "token", "command"]
+    token_id: str = ""  # which token, where it was one
+    address: str = ""  # of the client
+
+    @property
+    def who(self) -> Who:
+        """For the audit trail."""
+        return Who(self.email, self.user_id, self.token_id, self.address)
 
 
 COMMAND_LINE = Actor(user_id="", email="the command line", admin=True, via="command")

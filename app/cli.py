@@ -1,7 +1,7 @@
-"""The command line: `storefleet serve | stores | orphans | user | token`.
+"""The command line: `storefleet serve | stores | orphans | user | token | audit`.
 
-`stores` and `orphans` go through the REST API, like any other program; `user` and `token` work on the database itself,
-so that whoever runs the platform can always let somebody in.  Commands are loaded when they are asked for.
+`stores` and `orphans` go through the REST API, like any other program; the others work on the database itself, so that
+whoever runs the platform can always let somebody in and see what was done.  Commands are loaded when asked for.
 
 Exit status: 0 done; 1 it could not be done; 2 the command or a setting is wrong.
 """
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import orphan_commands, store_commands
+from app import audit_commands, orphan_commands, store_commands
 from app.command_error import CommandError
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--user", required=True, metavar="EMAIL", help="for whom it acts")
     create.add_argument("--name", default="command line", help="to tell it from others (default: %(default)s)")
     create.set_defaults(run=_on_database(_create_token))
+
+    audit_commands.add_to(commands, _on_database)
     return parser
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from app.audit import Audit
 from app.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ Job = Callable[[], Awaitable[None]]
 class Clock:
     """Runs jobs again and again; one that is still running when its time comes again is left alone."""
 
-    def __init__(self, engine: "Engine", leader: "Leader", sessions: Sessions, sweep: "Sweep") -> None:
+    def __init__(self, engine: "Engine", leader: "Leader", sessions: Sessions, sweep: "Sweep", audit: Audit) -> None:
         self._running: set[asyncio.Task[None]] = set()
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -29,6 +30,7 @@ class Clock:
         self._every(60, engine.resync)
         self._every(300, _only_if(leader, sweep.run))
         self._every(3600, sessions.forget_expired)
+        self._every(3600, audit.log_head)
 
     def start(self) -> None:
         self._scheduler.start()

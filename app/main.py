@@ -78,6 +78,7 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
             binding_refresh_interval=None,
             log_config=None,
             server_header=False,
+            proxy_headers=False,  # anybody can send X-Forwarded-For: a client is who it comes from
             timeout_graceful_shutdown=STREAMS_END_WITHIN,
             **theme.RUN_OPTIONS,
         )
@@ -184,7 +185,7 @@ class Runtime:
         services.stores.capacity = capacity.Reader(cluster, self._overlay)
         sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
         services.platform.sweep = sweep
-        clock = jobs.Clock(engine, leader, services.sessions, sweep)
+        clock = jobs.Clock(engine, leader, services.sessions, sweep, services.audit)
         self._parts.push_async_callback(clock.stop)
         clock.start()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app import startup
+from app.audit import Audit
 from app.platform import Platform
 from app.sessions import Sessions
 from app.settings import Settings
@@ -35,6 +36,7 @@ class Services:
     tokens: Tokens
     stores: Stores
     platform: Platform
+    audit: Audit
     engine: "Engine | None" = None
     leader: "Leader | None" = None
     sandbox: "Sandbox | None" = None
@@ -61,6 +63,7 @@ def compose(settings: Settings) -> Services:
         tokens=Tokens(database),
         stores=Stores(database, changes, settings, sealer),
         platform=Platform(),
+        audit=Audit(database),
     )
 
 

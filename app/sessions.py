@@ -10,6 +10,8 @@ from sqlmodel import col, delete, select
 from app import proofs
 from app.actor import Actor
 from app.models import User, UserSession
+from provisioning import audit
+from provisioning.audit import Who
 from provisioning.database import Database
 from provisioning.models import now
 
@@ -34,6 +36,7 @@ class Sessions:
         )
         async with self._database.session() as session:
             session.add(row)
+            await audit.append(session, Who(user.email, user.id, address=address), "sign_in")
             await session.commit()
         return proof
 
@@ -48,10 +51,14 @@ class Sessions:
             user = (await session.exec(query)).first()
         return Actor(user.id, user.email, user.admin, "session") if user and not user.disabled else None
 
-    async def close(self, proof: str) -> None:
+    async def close(self, proof: str, *, address: str) -> None:
         """Sign out."""
+        whose = select(User).join(UserSession).where(col(UserSession.id_hash) == (hashed := proofs.digest(proof)))
         async with self._database.session() as session:
-            await session.exec(delete(UserSession).where(col(UserSession.id_hash) == proofs.digest(proof)))
+            user = (await session.exec(whose)).first()
+            ended = await session.exec(delete(UserSession).where(col(UserSession.id_hash) == hashed))
+            if user is not None and ended.rowcount:
+                await audit.append(session, Who(user.email, user.id, address=address), "sign_out")
             await session.commit()
 
     async def forget_expired(self) -> None:

@@ -4,6 +4,7 @@ The cookie holds a proof that only its hash is kept of; it is new at every sign-
 nothing.  The pages are rendered elsewhere; here is what they do.
 """
 
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -34,9 +35,16 @@ async def actor_of(request: HTTPConnection) -> Actor | None:
     header = request.headers.get("authorization")
     if header is not None:
         scheme, _, proof = header.partition(" ")
-        return await services.tokens.actor(proof.strip()) if scheme.lower() == "bearer" else None
-    cookie = request.cookies.get(cookie_name(services.settings.secure))
-    return await services.sessions.actor(cookie) if cookie else None
+        actor = await services.tokens.actor(proof.strip()) if scheme.lower() == "bearer" else None
+    else:
+        cookie = request.cookies.get(cookie_name(services.settings.secure))
+        actor = await services.sessions.actor(cookie) if cookie else None
+    return replace(actor, address=address_of(request)) if actor else None
+
+
+def address_of(request: HTTPConnection) -> str:
+    """Where the request comes from: the other end of its connection."""
+    return request.client.host if request.client else ""
 
 
 def sign_in_address(request: Request) -> str:
@@ -68,7 +76,7 @@ def router(services: Services) -> APIRouter:
         password: Annotated[str, Form()] = "",
         next: Annotated[str, Form()] = "/",
     ) -> Response:
-        user = await services.users.authenticate(email, password)
+        user = await services.users.authenticate(email, password, address=address_of(request))
         if user is None:
             return _page(render_sign_in(_WRONG, email[:254], own_path(next)), 401)
         return await _signed_in(services, request, user, own_path(next))
@@ -77,7 +85,7 @@ def router(services: Services) -> APIRouter:
     async def sign_out(request: Request) -> Response:
         name = cookie_name(services.settings.secure)
         if proof := request.cookies.get(name):
-            await services.sessions.close(proof)
+            await services.sessions.close(proof, address=address_of(request))
         answer = RedirectResponse("/sign-in", 303, {"Clear-Site-Data": '"cache"'})
         answer.delete_cookie(name, **_flags(services))
         return answer
@@ -96,7 +104,7 @@ def router(services: Services) -> APIRouter:
         password: Annotated[str, Form()] = "",
     ) -> Response:
         try:
-            user = await services.users.set_up(token, email, password)
+            user = await services.users.set_up(token, email, password, address=address_of(request))
         except Problem as problem:
             return _page(render_setup(token, problem.detail, email[:254]), problem.status)
         return await _signed_in(services, request, user, "/")
@@ -107,9 +115,8 @@ def router(services: Services) -> APIRouter:
 async def _signed_in(services: Services, request: Request, user: User, target: str) -> Response:
     name = cookie_name(services.settings.secure)
     if before := request.cookies.get(name):
-        await services.sessions.close(before)
-    address = request.client.host if request.client else ""
-    proof = await services.sessions.open(user, address=address, agent=request.headers.get("user-agent", ""))
+        await services.sessions.close(before, address=address_of(request))
+    proof = await services.sessions.open(user, address=address_of(request), agent=request.headers.get("user-agent", ""))
     answer = RedirectResponse(target, 303)
     answer.set_cookie(name, proof, max_age=int(LASTS.total_seconds()), **_flags(services))
     return answer

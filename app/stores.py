@@ -22,10 +22,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import waiting
 from app.actor import Actor
+from app.audit import refusals
 from app.models import User
 from app.problems import Problem, not_found
 from app.settings import Settings
-from provisioning import names, wishes
+from provisioning import audit, names, wishes
 from provisioning.capacity import Reader, Room, look_ahead
 from provisioning.changes import Change, Changes
 from provisioning.database import Database, Moved, add_events
@@ -152,8 +153,9 @@ class Stores:
         async with asyncio.timeout(START_TAKES):
             await self._addressed.wait()
         room = await self.capacity.room() if self.capacity else None
+        refused = refusals(self._database, actor.who, "store.create", name)
         # One at a time, so that the count of stores in flight and the new row belong together.
-        async with self._creating, self._database.session() as session:
+        async with self._creating, refused, self._database.session() as session:
             try:
                 store = await wishes.request(
                     session,
@@ -172,6 +174,8 @@ class Stores:
             except wishes.TooManyInFlight as error:
                 raise await self._full(session) from error
             note = await self._look_ahead(session, store, room)
+            detail = {"template": template, "plan": plan, "options": chosen}
+            await audit.append(session, actor.who, "store.create", store=store, detail=detail)
             await session.commit()
             log.info("%s asked for store %s", actor.email, name, extra={"store": store.id})
             self._tell(store)
@@ -223,11 +227,11 @@ class Stores:
 
     async def delete(self, actor: Actor, name: str) -> StoreView:
         """Ask for the deletion of a store and of all that it keeps; asking again is fine."""
-        return await self._wish(actor, name, wishes.request_deletion, already=State.DELETING)
+        return await self._wish(actor, name, "store.delete", wishes.request_deletion, already=State.DELETING)
 
     async def retry(self, actor: Actor, name: str) -> StoreView:
         """Let a FAILED store have another try.  Problem 409 in any other state."""
-        return await self._wish(actor, name, wishes.request_retry, only_from=State.FAILED)
+        return await self._wish(actor, name, "store.retry", wishes.request_retry, only_from=State.FAILED)
 
     async def events(self, actor: Actor, name: str, after: int = 0) -> builtins.list[EventView]:
         """The timeline, in the order in which things happened; `after`: only those with a greater id."""
@@ -242,7 +246,8 @@ class Stores:
 
     async def credentials(self, actor: Actor, name: str) -> Credentials:
         """How to sign in to the shop's admin; the timeline says that somebody looked."""
-        async with self._database.session() as session:
+        refused = refusals(self._database, actor.who, "store.reveal", name)
+        async with refused, self._database.session() as session:
             store = await self._find(session, actor, name)
             sealed = await session.get(StoreSecret, store.id)
             if sealed is None:
@@ -262,6 +267,7 @@ class Stores:
                 level=Level.INFO,
             )
             added = await add_events(session, [seen])
+            await audit.append(session, actor.who, "store.reveal", store=store)
             await session.commit()
             self._tell(store, event_id=added[0])
         return Credentials(opened["admin-email"], opened["admin-password"], f"{store.url}/app")
@@ -321,6 +327,7 @@ class Stores:
         self,
         actor: Actor,
         name: str,
+        action: str,
         wish: Callable[..., Awaitable[None]],
         *,
         already: State | None = None,
@@ -328,7 +335,8 @@ class Stores:
     ) -> StoreView:
         """Record what somebody wishes for a store; nothing is to be done where it stands in state `already`."""
         for _ in range(TRIES):
-            async with self._database.session() as session:
+            refused = refusals(self._database, actor.who, action, name)
+            async with refused, self._database.session() as session:
                 store = await self._find(session, actor, name)
                 if only_from is not None and store.state is not only_from:
                     raise Problem(409, f"The store is {store.state}; this needs a store that is {only_from}.")
@@ -337,6 +345,7 @@ class Stores:
                         await wish(self._database, session, store, actor.email)
                     except Moved:  # the engine was quicker: look again
                         continue
+                    await audit.append(session, actor.who, action, store=store)
                     await session.commit()
                     self._tell(store)
                 return (await self._views(session, [store]))[0]

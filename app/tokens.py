@@ -7,8 +7,10 @@ from sqlmodel import col, select
 
 from app import proofs
 from app.actor import Actor
+from app.audit import refusals
 from app.models import Token, User
 from app.problems import Problem
+from provisioning import audit
 from provisioning.database import Database
 from provisioning.models import now
 
@@ -24,11 +26,15 @@ class Tokens:
 
     async def create(self, actor: Actor, user: User, name: str, expires_at: datetime | None = None) -> str:
         """A token that acts as `user`.  Problem 403 when the actor is neither that user nor an administrator."""
-        if not actor.admin and actor.user_id != user.id:
-            raise Problem(403, "Only an administrator can make a token for somebody else.")
+        async with refusals(self._database, actor.who, "token.create"):
+            if not actor.admin and actor.user_id != user.id:
+                raise Problem(403, "Only an administrator can make a token for somebody else.")
         proof = proofs.make(PREFIX)
+        token = Token(user_id=user.id, name=name, hash=proofs.digest(proof), expires_at=expires_at)
         async with self._database.session() as session:
-            session.add(Token(user_id=user.id, name=name, hash=proofs.digest(proof), expires_at=expires_at))
+            session.add(token)
+            detail = {"user": user.email, "token_id": token.id, "name": name[:100]}
+            await audit.append(session, actor.who, "token.create", detail=detail)
             await session.commit()
         return proof
 
@@ -53,4 +59,4 @@ class Tokens:
             if token.last_used_at is None or at - token.last_used_at > SEEN_EVERY:
                 await session.exec(update(Token).where(col(Token.id) == token.id).values(last_used_at=at))
                 await session.commit()
-        return Actor(user.id, user.email, user.admin, "token")
+        return Actor(user.id, user.email, user.admin, "token", token_id=token.id)

@@ -35,6 +35,7 @@ class Exclusive(IntEnum):
     MIGRATE = 5_067_001
     INSTALLATION = 5_067_002  # give the database its id
     REQUEST = 5_067_003  # count the stores in flight and add one
+    AUDIT = 5_067_004  # add to the audit trail; taken last, and held to the end of the transaction
 
 
 async def one_at_a_time(session: AsyncSession, what: Exclusive) -> None:

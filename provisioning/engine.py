@@ -18,7 +18,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning import admission, names, objects
+from provisioning import admission, audit, names, objects
 from provisioning.act import Actor, Foreign, Wanted, finding_of
 from provisioning.cache import Cache, digest
 from provisioning.changes import Change, Changes
@@ -334,6 +334,7 @@ class Engine:
             self._queue.add_after(store.name, 0.5)
             return False
         await self._database.remove(session, store)
+        await audit.append(session, audit.ENGINE, "store.deleted", store=store)
         await session.commit()
         for kept in (self._told, self._errors, self._log_read):
             kept.pop(store.id, None)

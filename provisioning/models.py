@@ -2,7 +2,7 @@
 
 `store` is the wish and where it stands; `transition` is one row for each change of state; `event` is what happened to a
 store, for people (its timeline).  All times are UTC.  Rows of a store go with the store; what must outlive it belongs
-into the audit trail.
+into the audit trail, `audit`.
 """
 
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Dialect,
     Enum,
     ForeignKey,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -92,6 +93,10 @@ class Store(SQLModel, table=True):
     revision: int = 0  # Helm's
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     ready_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    # While it is DELETING:
+    destroy_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # until then the deletion can be undone
+    destroying_at: datetime | None = Field(default=None, sa_type=UTCDateTime)  # when its destruction began
+    inventory: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # before that
 
 
 class Transition(SQLModel, table=True):
@@ -131,3 +136,30 @@ class StoreSecret(SQLModel, table=True):
     __tablename__ = "store_secret"
     store_id: str = Field(sa_column=Column(ForeignKey("store.id", ondelete="CASCADE"), primary_key=True))
     sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class Outcome(StrEnum):
+    """How what an audit entry tells of ended."""
+
+    OK = "ok"
+    REFUSED = "refused"  # not permitted, or not possible as things were
+    FAILED = "failed"
+
+
+class AuditEntry(SQLModel, table=True):
+    """Somebody did something; see provisioning.audit, which alone adds rows.  "" where there is nothing to say."""
+
+    __tablename__ = "audit"
+    id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))  # 1, 2, 3, … without a gap
+    at: datetime = Field(sa_type=UTCDateTime, index=True)
+    actor_id: str  # a user's id
+    actor: str = Field(index=True)  # e-mail address at that time, or what acted by itself: "the engine"
+    token_id: str
+    address: str  # of the client
+    action: str = Field(index=True)  # "store.create": stable, for programs
+    store_id: str
+    store_name: str = Field(index=True)
+    outcome: str  # an Outcome; a plain text, so that one that was tampered with can be read
+    error: str  # one sentence
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    hash: str = ""  # SHA-256 over all of this and the hash before

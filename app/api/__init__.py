@@ -5,7 +5,7 @@
 
 from fastapi import FastAPI
 
-from app.api import errors, health, people, platform, stores
+from app.api import audit, errors, health, people, platform, stores
 from app.services import Services
 
 VERSION = "1"
@@ -28,5 +28,6 @@ def build(services: Services) -> FastAPI:
     api.include_router(stores.router, prefix=PREFIX)
     api.include_router(people.router, prefix=PREFIX)
     api.include_router(platform.router, prefix=PREFIX)
+    api.include_router(audit.router, prefix=PREFIX)
     api.include_router(health.router)
     return api
