@@ -13,11 +13,10 @@ from typing import Any
 from provisioning import names
 from provisioning.cache import Cache
 from provisioning.cluster import Cluster, ClusterError, Obj
-from provisioning.failures import Finding, Reason, reference, time_of
+from provisioning.failures import reference, time_of
 from provisioning.helm import Helm, HelmError
 from provisioning.models import Store
 from provisioning.observe import RELEASE_TYPE, SPEC, newest_release
-from provisioning.secrets import SealBroken
 from provisioning.templates import LABEL_INSTALLATION, LABEL_STORE
 
 log = logging.getLogger(__name__)
@@ -148,46 +147,3 @@ class Actor:
         releases = [secret for secret in secrets if secret.get("type") == RELEASE_TYPE]
         self._cache.put_all("Secret", namespace, releases, kept=lambda obj: obj.get("type") != RELEASE_TYPE)
         return releases
-
-
-def finding_of(error: ClusterError | HelmError | Foreign | SealBroken) -> Finding:
-    """What a step's failure means for the store."""
-    said = [str(error)[:2000]]
-    if isinstance(error, Foreign):
-        hint = "Remove or rename that namespace, or choose another name for the store."
-        return Finding(Reason("foreign_namespace", str(error).capitalize(), hint=hint, evidence=said), lasting=True)
-    if isinstance(error, SealBroken):
-        hint = "Start Storefleet with the STOREFLEET_KEY that sealed them (several keys may be given), then retry."
-        return Finding(
-            Reason("secrets_unreadable", "The store's secrets cannot be opened", hint=hint, evidence=said), True
-        )
-    if isinstance(error, HelmError):
-        reason = Reason(
-            "helm_error",
-            f"Helm failed: {' '.join(str(error).split())[:300]}",
-            hint="The evidence is Helm's own message. Correct the store values it names, then retry.",
-            evidence=said,
-        )
-        return Finding(reason, lasting=any(word in str(error) for word in _HELM_IS_HOPELESS))
-    if error.status in (401, 403):
-        reason = Reason(
-            "permission_denied",
-            "The cluster does not permit a step of the platform",
-            hint="Give the platform's service account the permission that the evidence names, then retry.",
-            evidence=said,
-        )
-        return Finding(reason, lasting=error.status == 403 and "quota" not in str(error))
-    if error.away:
-        reason = Reason("cluster_unreachable", "The cluster does not answer", hint="It is tried again.", evidence=said)
-        return Finding(reason, lasting=False)
-    reason = Reason("cluster_refused", "The cluster refused a step", hint="The evidence says why.", evidence=said)
-    return Finding(reason, lasting=error.status == 422)
-
-
-# What a second try with the same chart and values cannot change.
-_HELM_IS_HOPELESS = (
-    "values don't meet the specifications",
-    "parse error",
-    "execution error",
-    "unable to build kubernetes objects",
-)

@@ -63,6 +63,8 @@ KINDS: dict[str, Kind] = {
         Kind("Ingress", "networking.k8s.io/v1", "ingresses"),
         Kind("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
         Kind("Lease", "coordination.k8s.io/v1", "leases"),
+        Kind("IngressClass", "networking.k8s.io/v1", "ingressclasses", namespaced=False),
+        Kind("Certificate", "cert-manager.io/v1", "certificates"),  # where there is a cert-manager
     )
 }
 

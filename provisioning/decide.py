@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from provisioning.failures import Finding, Reason, timed_out
+from provisioning.failures import Finding, Reason, timed_out, trouble_with
 from provisioning.states import State
 
 
@@ -94,7 +94,9 @@ def decide(desired: Desired, observed: Observed, now: datetime, limits: Limits) 
     if desired.state is State.PROVISIONING and now - desired.since >= limits.provisioning:
         waiting_for = observed.trouble or observed.waiting_for or "the shop to answer through the ingress"
         minutes = limits.provisioning.total_seconds() / 60
-        return Step(Do.MARK_FAILED, reason=timed_out(minutes, waiting_for, observed.finding or observed.blocked))
+        # What is seen through a broken watch is old; the watch itself is then the cause.
+        inner = trouble_with(observed.trouble) if observed.trouble else observed.finding or observed.blocked
+        return Step(Do.MARK_FAILED, reason=timed_out(minutes, waiting_for, inner))
     if observed.trouble:
         return Step(Do.WAIT, waiting_for=observed.trouble)
     if desired.state is State.DELETING:

@@ -19,19 +19,21 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import admission, audit, names, objects
-from provisioning.act import Actor, Foreign, Wanted, finding_of
+from provisioning.act import Actor, Foreign, Wanted
 from provisioning.cache import Cache, digest
 from provisioning.changes import Change, Changes
 from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database, Moved, add_events
 from provisioning.decide import Desired, Do, Limits, Observed, Presence, Step, decide
 from provisioning.failures import Finding, Reason, of_kind, part_of
+from provisioning.failures.logs import waits_for_database
+from provisioning.failures.steps import finding_of
+from provisioning.front_door import FrontDoor
 from provisioning.helm import Helm, HelmError
 from provisioning.leader import Alone, Leader
 from provisioning.milestones import in_order, timeline, told_by_log
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.observe import observe
-from provisioning.probe import Probe
 from provisioning.secrets import SealBroken, Sealer
 from provisioning.states import State
 from provisioning.templates import TEMPLATES, chart_digest, values
@@ -91,12 +93,14 @@ class Engine:
         self._stopped = False
         self._cache = Cache(cluster, options.installation, names.PREFIX, self._on_change)
         self._actor = Actor(cluster, self._cache, helm, options.limits.helm.total_seconds())
-        self._probe = Probe(options.ingress_url)
+        self._front_door = FrontDoor(cluster, options.ingress_url)
         self._helm_places = asyncio.Semaphore(HELM_AT_ONCE)
         self._workers: list[asyncio.Task[None]] = []
         self._told: dict[str, set[str]] = {}  # by store: keys that its timeline has
         self._errors: dict[str, Finding] = {}  # by store: what its last step failed of
         self._back_off: dict[str, tuple[int, float]] = {}  # by name: failed steps in a row, and not before when
+        self._in_log: dict[str, Finding] = {}  # by store: what its shop's log says that it waits for
+        self._at_the_door: dict[str, Finding] = {}  # by store: why its address did not answer last
         self._log_read: dict[str, float] = {}  # by store: when its shop's log was read last
         self._places: dict[str, int] = {}  # by store: its place in the queue
         self._version: str | None = None
@@ -120,15 +124,15 @@ class Engine:
         await asyncio.gather(*self._workers, return_exceptions=True)
         async with self._pass:  # whoever called us closes the cluster next
             await self._cache.stop()
-        await self._probe.close()
+        await self._front_door.close()
 
     async def lead(self) -> None:
         """This process begins to lead: look at every store now, the ones on their way first, as if for the first time.
 
         What is remembered of an earlier time as leader is of no use: others have acted since.
         """
-        self._errors.clear()
-        self._back_off.clear()
+        for remembered in (self._errors, self._in_log, self._at_the_door, self._back_off):
+            remembered.clear()
         await self.dispatch()
         await self.resync()
 
@@ -247,15 +251,18 @@ class Engine:
         observed = observe(there, applied=wanted.surroundings, spec=wanted.spec, since=store.state_at)
         observed = replace(observed, trouble=self._cache.trouble, blocked=self._errors.get(store.id))
         await self._tell(session, store, await self._timeline(store, there, observed))
+        # What no object shows: where parts are still coming up, their log; where all are there, the way in.
+        beside = self._in_log if observed.waiting_for else self._at_the_door
+        observed = replace(observed, finding=observed.finding or beside.get(store.id))
         step = decide(Desired(store.state, store.state_at), observed, now(), self._options.limits)
         await session.commit()  # no transaction stays open over a step, which may take long
         if not self._leader.leading:
             return False  # asked right before the step, since it is not known for long
         try:
-            go_on = await self._act(session, store, wanted, observed, step)
+            go_on = await self._act(session, store, wanted, there, observed, step)
         except (ClusterError, HelmError, Foreign) as error:
             log.warning("store %s: %s: %s", store.name, step.do.value, error, extra={"store": store.id})
-            self._errors[store.id] = finding = finding_of(error)
+            self._errors[store.id] = finding = finding_of(error, names.namespace(store.name))
             if finding.lasting and store.state is State.PROVISIONING:
                 return True  # decide makes it FAILED
             failures = self._back_off.get(store.name, (0, 0.0))[0] + 1
@@ -268,7 +275,9 @@ class Engine:
             self._back_off.pop(store.name, None)
         return go_on
 
-    async def _act(self, session: AsyncSession, store: Store, wanted: Wanted, observed: Observed, step: Step) -> bool:
+    async def _act(
+        self, session: AsyncSession, store: Store, wanted: Wanted, there: list[Obj], observed: Observed, step: Step
+    ) -> bool:
         """Do `step`.  Whether to go on at once; otherwise the watch, the clock or a timer brings the store back."""
         actor = self._actor
         match step.do:
@@ -292,7 +301,7 @@ class Engine:
                 self._queue.add_after(store.name, 0.5)
                 return False
             case Do.PROBE:
-                return await self._ask(session, store)
+                return await self._ask(session, store, there)
             case Do.MARK_FAILED:
                 if step.reason is not None:
                     await self._fail(session, store, step.reason)
@@ -308,22 +317,28 @@ class Engine:
                 return await self._remove(session, store)
         return True
 
-    async def _ask(self, session: AsyncSession, store: Store) -> bool:
+    async def _ask(self, session: AsyncSession, store: Store, there: list[Obj]) -> bool:
         """Ask the shop through the ingress; READY if it answers."""
-        answer = await self._probe.ask(store.url)
-        if not answer.ready:
-            log.debug("store %s: %s", store.name, answer.detail)
+        why_not = await self._front_door.ask(store.url, there)
+        if why_not is not None:
+            log.debug("store %s: %s", store.name, why_not.reason.message)
+            self._at_the_door[store.id] = why_not
             self._queue.add_after(store.name, 0.25)
             return False
+        self._forget_causes(store)
         event = self._own(store, "store.ready", "Store READY", Level.SUCCESS)
         ready_at = store.ready_at or now()
         await self._transition(session, store, State.READY, "the shop answered", event=event, ready_at=ready_at)
         return False
 
+    def _forget_causes(self, store: Store) -> None:
+        for found in (self._errors, self._in_log, self._at_the_door):
+            found.pop(store.id, None)
+
     async def _fail(self, session: AsyncSession, store: Store, reason: Reason) -> None:
         event = self._own(store, "store.failed", reason.message, Level.ERROR)
         event.evidence = "\n".join(reason.evidence)
-        self._errors.pop(store.id, None)
+        self._forget_causes(store)
         await self._transition(session, store, State.FAILED, reason.message, event=event, reason=reason.as_dict())
 
     async def _remove(self, session: AsyncSession, store: Store) -> bool:
@@ -336,7 +351,8 @@ class Engine:
         await self._database.remove(session, store)
         await audit.append(session, audit.ENGINE, "store.deleted", store=store)
         await session.commit()
-        for kept in (self._told, self._errors, self._log_read):
+        self._forget_causes(store)
+        for kept in (self._told, self._log_read):
             kept.pop(store.id, None)
         self._back_off.pop(store.name, None)
         log.info("store %s is gone", store.name, extra={"store": store.id})
@@ -366,6 +382,10 @@ class Engine:
                             names.namespace(store.name), pod["metadata"]["name"], "medusa"
                         )
                         events += told_by_log(store.id, pod, log_end)
+                        if waits := waits_for_database(pod, log_end):
+                            self._in_log[store.id] = waits
+                        else:
+                            self._in_log.pop(store.id, None)
         return in_order(events)
 
     def _wants_log(self, store: Store, pod: Obj) -> bool:

@@ -1,17 +1,34 @@
 """Asks a shop, the way a visitor reaches it, whether it is there."""
 
+import socket
+import ssl
 from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 import httpx
 
 
+class Problem(StrEnum):
+    """Where on the way to the shop it ended."""
+
+    NAME = "the host name does not resolve"
+    TLS = "HTTPS does not come about"
+    SILENCE = "nothing answers"
+    STATUS = "another answer than 200"
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What came back: `ready`, or why not, as words."""
+    """What came back: nothing that is a problem, or which, in words, and the HTTP status if there was one."""
 
-    ready: bool
-    detail: str
+    problem: Problem | None = None
+    detail: str = "ready"
+    status: int | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.problem is None
 
 
 class Probe:
@@ -31,10 +48,25 @@ class Probe:
             async with self._client.stream("GET", f"{base}/ready", headers={"Host": host}) as response:
                 status = response.status_code
         except httpx.HTTPError as error:
-            return Answer(False, f"{base} does not answer: {error or type(error).__name__}")
+            problem, words = _of(error)
+            return Answer(problem, f"{base} does not answer: {words}")
         if status == 200:
-            return Answer(True, "ready")
-        return Answer(False, f"the ingress answers {status} for {host}")
+            return Answer()
+        return Answer(Problem.STATUS, f"GET {base}/ready for the host {host} answers {status}", status)
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _of(error: httpx.HTTPError) -> tuple[Problem, str]:
+    """The problem behind an error of the client, which hides the system's own behind others."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return Problem.NAME, str(cause)
+        if isinstance(cause, ssl.SSLError):
+            return Problem.TLS, str(cause)
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.TimeoutException):
+        return Problem.SILENCE, "no answer in time"
+    return Problem.SILENCE, str(error) or type(error).__name__

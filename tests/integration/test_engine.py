@@ -90,7 +90,7 @@ async def test_the_secrets_are_in_the_secret_and_not_in_the_release(fleet):
         (ImageFault("*postgres:*"), "PostgreSQL pod failed to start: ImagePullBackOff"),
         (
             CrashFault("medusa", log=("storefleet: failed: migration: x",)),
-            "Medusa pod failed to start: CrashLoopBackOff",
+            "Medusa pod failed to start: the database migration failed",
         ),
         (CrashFault("postgres", out_of_memory=True), "PostgreSQL pod failed to start: OOMKilled"),
         (UnboundVolumeFault(), "PostgreSQL volume is not provided: no storage class"),

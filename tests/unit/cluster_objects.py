@@ -12,8 +12,17 @@ def obj(kind: str, name: str, *, part: str = "", at: str = "2026-01-02T12:00:00Z
     return {"kind": kind, "metadata": {**metadata, "creationTimestamp": at, "resourceVersion": "1"}, **content}
 
 
-def pod(name: str, part: str, *containers: dict[str, Any], conditions: tuple[dict[str, Any], ...] = (), **more: Any):
-    status = {"phase": "Pending", "containerStatuses": list(containers), "conditions": list(conditions)}
+def pod(
+    name: str,
+    part: str,
+    *containers: dict[str, Any],
+    conditions: tuple[dict[str, Any], ...] = (),
+    phase: str = "Pending",
+    said: dict[str, str] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """`said`: what the pod itself says of its phase (reason, message)."""
+    status = {"phase": phase, "containerStatuses": list(containers), "conditions": list(conditions), **(said or {})}
     return obj("Pod", name, part=part, status=status, **more)
 
 
@@ -25,6 +34,21 @@ def crashed(times: int, *, reason: str = "Error", code: int = 1, message: str = 
     state = {"waiting": {"reason": "CrashLoopBackOff"}} if now == "waiting" else {now: {}}
     ended = {"terminated": {"exitCode": code, "reason": reason, "message": message}}
     return {"name": "c", "image": "i", "ready": False, "restartCount": times, "state": state, "lastState": ended}
+
+
+def running(*, ready: bool = False, started: bool = True, restarts: int = 0) -> dict[str, Any]:
+    state = {"running": {"startedAt": "2026-01-02T12:00:00Z"}}
+    return {"name": "c", "image": "i", "ready": ready, "started": started, "restartCount": restarts, "state": state}
+
+
+def workload(kind: str, name: str, *, pods: int = 0, ready: int = 0, conditions: tuple[dict[str, Any], ...] = ()):
+    status = {"replicas": pods, "readyReplicas": ready, "conditions": list(conditions)}
+    return obj(kind, name, part=name, spec={"replicas": 1}, status=status)
+
+
+def gone_pod(name: str) -> dict[str, Any]:
+    """A pod that is there no more, for what events still say of it."""
+    return obj("Pod", name)
 
 
 def warning(about: dict[str, Any], reason: str, message: str, at: str = "2026-01-02T12:00:01Z") -> dict[str, Any]:
