@@ -10,13 +10,60 @@ from pydantic import BaseModel
 
 from app.actor import Actor
 from app.problems import Problem
+from app.stores import StoreView
+from provisioning.capacity import Use, how_many
 from provisioning.cluster import ClusterError
+from provisioning.states import State
+from provisioning.templates import PLANS, TEMPLATES
 
 if TYPE_CHECKING:
+    from app.services import Services
     from provisioning.orphans import Orphan
     from provisioning.sweep import Sweep
 
 CLUSTER_BACK_IN = 10  # seconds to tell who asks while the cluster is away
+
+
+LONGEST_LIST = 200  # stores in one state that are shown
+
+
+class Used(BaseModel):
+    """How much of something is taken: cores or bytes."""
+
+    used: float
+    total: float
+
+
+class Capacity(BaseModel):
+    """What the nodes that take pods have, and how many more stores of each plan find room (100: at least that many)."""
+
+    cpu: Used
+    memory: Used
+    storage_free_bytes: float | None  # None: the storage does not tell
+    more_stores: dict[str, int]
+
+
+class LeaderView(BaseModel):
+    """Which process runs the engine."""
+
+    holder: str
+    since: datetime | None
+    here: bool
+
+
+class Now(BaseModel):
+    """What the platform does at this moment."""
+
+    at_once: int  # places
+    in_flight: int  # how many stores may be on their way before more are refused
+    cluster: str  # "connected", "connecting" or "away"
+    detail: str
+    view_age_seconds: int | None = None  # how old what the engine knows of the cluster may be
+    leader: LeaderView | None
+    working: list[StoreView]
+    queue: list[StoreView]  # the next first
+    deleting: list[StoreView]
+    capacity: Capacity | None  # None: the cluster does not tell
 
 
 class OrphanView(BaseModel):
@@ -45,8 +92,45 @@ class Orphans(BaseModel):
 class Platform:
     """The service."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: "Services") -> None:
+        self._services = services
         self.sweep: Sweep | None = None  # once there is a cluster
+
+    async def now(self, actor: Actor) -> Now:
+        """What is at work, what waits, who leads, what is left.  Problem 403."""
+        require_admin(actor)
+        services = self._services
+        working, queue, deleting = [
+            (await services.stores.list(actor, state=state, limit=LONGEST_LIST)).items
+            for state in (State.PROVISIONING, State.REQUESTED, State.DELETING)
+        ]
+        status = services.status()
+        leader = services.leader.known() if services.leader else None
+        return Now(
+            at_once=services.settings.at_once,
+            in_flight=services.settings.in_flight,
+            cluster=status.cluster,
+            detail=status.detail,
+            leader=LeaderView(**vars(leader)) if leader else None,
+            working=sorted(working, key=lambda store: store.created_at),
+            queue=sorted(queue, key=lambda store: store.queue_position or 0),
+            deleting=deleting,
+            capacity=await self._capacity(),
+        )
+
+    async def _capacity(self) -> Capacity | None:
+        reader = self._services.stores.capacity
+        room = await reader.room() if reader else None
+        if reader is None or room is None:
+            return None
+        free = (room.storage or {}).get(room.default_class)
+        template = next(iter(TEMPLATES))
+        return Capacity(
+            cpu=_used(room.cpu),
+            memory=_used(room.memory),
+            storage_free_bytes=sum(free) if free else None,
+            more_stores={plan: how_many(room, reader.need(template, plan)) for plan in PLANS},
+        )
 
     async def orphans(self, actor: Actor) -> Orphans:
         """The orphans as they are now.  Problems: 403, 503 the cluster does not answer."""
@@ -88,6 +172,10 @@ def require_admin(actor: Actor) -> None:
 
 def _away() -> Problem:
     return Problem(503, "The cluster does not answer. Try again in a moment.", retry_after=CLUSTER_BACK_IN)
+
+
+def _used(use: Use) -> Used:
+    return Used(used=use.used, total=use.total)
 
 
 def _view(orphan: "Orphan") -> OrphanView:

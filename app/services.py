@@ -35,13 +35,16 @@ class Services:
     sessions: Sessions
     tokens: Tokens
     stores: Stores
-    platform: Platform
     audit: Audit
     engine: "Engine | None" = None
     leader: "Leader | None" = None
     sandbox: "Sandbox | None" = None
     before_engine: ClusterStatus = field(default_factory=ClusterStatus)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when streams have to end
+    platform: Platform = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.platform = Platform(self)
 
     def status(self) -> ClusterStatus:
         """How it stands with the cluster and the engine, at any time: also before the engine is there."""
@@ -62,7 +65,6 @@ def compose(settings: Settings) -> Services:
         sessions=Sessions(database),
         tokens=Tokens(database),
         stores=Stores(database, changes, settings, sealer),
-        platform=Platform(),
         audit=Audit(database),
     )
 

@@ -7,6 +7,7 @@ SHELL = {
     "notices": "Notices",
     "navigation": "Main",
     "stores": "Stores",
+    "platform": "Platform",
     "account": "Account",
     "signed_in_as": "Signed in as",
     "theme": "Theme",
@@ -191,7 +192,70 @@ GONE = {
     "back": "Back to the stores",
 }
 
-DOCUMENT_TITLES = {"stores": "Stores · Storefleet", "store": "{name} · Storefleet"}
+PLATFORM: dict[str, Any] = {
+    "title": "Platform",
+    "at_work": "At work",
+    "places": "Places",
+    "taken": "{n} of {of} taken",
+    "on_the_way": "{n} of {of} on their way",
+    "deletions": ["{n} deletion", "{n} deletions"],
+    "leader": "Engine",
+    "leads_here": "Runs in this process",
+    "leads": "Runs in another process",
+    "nobody_leads": "No process runs it right now",
+    "since": "for {time}",
+    "view": "View of the cluster",
+    "view_good": "Up to date",
+    "view_bad": "Not to be trusted",
+    "view_age": "last heard {time} ago",
+    "states": STATES,
+    "columns": {"store": "Store", "state": "State", "owner": "Owner", "left": "Expected"},
+    "place": "Place {n}",
+    "eta": "in about {time}",
+    "unknown": "not known yet",
+    "quiet_title": "Nothing to do",
+    "quiet": "No store is being set up or deleted, and none waits.",
+    "capacity": "Capacity",
+    "cpu": "CPU",
+    "memory": "Memory",
+    "cores": "{used} of {total} cores asked for",
+    "bytes": "{used} of {total} asked for",
+    "storage": "Storage",
+    "storage_free": "{free} free",
+    "storage_unknown": "The storage does not tell what it has left.",
+    "room": "Room for more stores",
+    "room_for": "{plan} {n}",
+    "capacity_unknown": "The cluster does not tell what it has, so no store is refused or warned for want of room.",
+}
+
+ORPHANS: dict[str, Any] = {
+    "title": "Orphans",
+    "lead": "Objects in the cluster that carry this platform’s label and whose store is not known any more.",
+    "policy": {
+        "report": "They are only reported.",
+        "clean": "Those that stay for ten minutes are removed by themselves.",
+    },
+    "look": "Look again",
+    "looking": "Looking through the cluster …",
+    "looked": "Looked {ago}",
+    "columns": {"object": "Object", "age": "Age", "size": "Storage", "clean": "Remove"},
+    "in": "in {namespace}",
+    "with": ["with {n} object in it", "with {n} objects in it"],
+    "row": "Nothing of this store is in the cluster. It is repaired by itself.",
+    "deleting": "Being removed",
+    "clean": "Remove",
+    "clean_named": "Remove {name}",
+    "none_title": "No orphans",
+    "none": "Everything that carries this platform’s label belongs to a store.",
+    "confirm_title": "Remove {name}?",
+    "confirm": "It is deleted from the cluster for good, with all that is in it.",
+    "confirm_size": "{size} of storage go with it.",
+    "keep": "Keep it",
+    "submit": "Remove for good",
+    "removing": "Removing …",
+}
+
+DOCUMENT_TITLES = {"platform": "Platform · Storefleet", "stores": "Stores · Storefleet", "store": "{name} · Storefleet"}
 
 
 def count(forms: list[str], n: int) -> str:

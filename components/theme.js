@@ -69,6 +69,13 @@
       const whole = Math.round(seconds);
       return `${number(Math.floor(whole / 60), "minute")} ${number(whole % 60, "second")}`;
     },
+    // "1.5", "512"
+    amount: (number) => new Intl.NumberFormat(locale, { maximumFractionDigits: number < 10 ? 1 : 0 }).format(number),
+    // "1.5 GiB"
+    size(bytes) {
+      const power = Math.min(4, Math.max(2, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+      return `${Storefleet.amount(bytes / 1024 ** power)}\u00a0${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
+    },
     // "12:01:00": as logs have it, in the person's time zone
     clock: (time) => new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
     // "Tuesday 24 November 2026 at 12:01:00 CET"

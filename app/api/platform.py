@@ -5,9 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from app.api.access import CurrentActor, CurrentServices, refusals
-from app.platform import Orphans, OrphanView
+from app.platform import Now, Orphans, OrphanView
 
 router = APIRouter(prefix="/platform", tags=["platform"])
+
+
+@router.get("", responses=refusals(403))
+async def now(actor: CurrentActor, services: CurrentServices) -> Now:
+    """What is at work, what waits, which process leads, and what the cluster has left."""
+    return await services.platform.now(actor)
 
 
 @router.get("/orphans", responses=refusals(403, 503))

@@ -11,7 +11,7 @@ def register(services: "Services") -> "Live":
     """Serve all pages and what they need; `stop` what is answered when the process ends."""
     from nicegui import app as nicegui_app
 
-    from app.pages import missing, store, stores
+    from app.pages import missing, platform, store, stores
     from app.pages.live import Live
     from components import theme
 
@@ -20,4 +20,5 @@ def register(services: "Services") -> "Live":
     missing.register(nicegui_app)
     stores.register(services, live)
     store.register(services, live)
+    platform.register(services, live)
     return live

@@ -156,3 +156,17 @@ async def test_without_a_cluster_it_says_so(parts: Services, admin: Actor):
     with pytest.raises(Problem) as refusal:
         await parts.platform.orphans(admin)
     assert (refusal.value.status, bool(refusal.value.retry_after)) == (503, True)
+
+
+async def test_what_runs_now_is_the_administrators(parts: Services, admin: Actor, anna: Actor):
+    await parts.stores.create(anna, "first")
+    await parts.stores.create(anna, "second")
+    now = await parts.platform.now(admin)
+    assert [(store.name, store.owner, store.queue_position) for store in now.queue] == [
+        ("first", "anna@example.com", 1),
+        ("second", "anna@example.com", 2),
+    ]
+    assert (now.at_once, now.in_flight, now.working, now.capacity, now.leader) == (5, 4, [], None, None)
+    with pytest.raises(Problem) as refusal:
+        await parts.platform.now(anna)
+    assert refusal.value.status == 403
