@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from app.actor import Actor
+from app.audit import refusals
 from app.problems import Problem
 from app.stores import StoreView
 from provisioning.capacity import Use, how_many
@@ -143,6 +144,10 @@ class Platform:
 
     async def clean(self, actor: Actor, orphan_id: str) -> OrphanView:
         """Remove an object that is an orphan.  Problems: 403, 404 none (any more), 409 a store's row, 503."""
+        async with refusals(self._services.database, actor.who, "orphan.clean"):
+            return await self._clean(actor, orphan_id)
+
+    async def _clean(self, actor: Actor, orphan_id: str) -> OrphanView:
         sweep = self._sweep(actor)
         try:
             found = {orphan.id: orphan for orphan in (await sweep.look()).orphans}
@@ -151,7 +156,7 @@ class Platform:
                 raise Problem(
                     409, "This store has lost its objects. It is put right by itself; delete it like any store."
                 )
-            if orphan is None or not await sweep.clean(orphan, actor.email):
+            if orphan is None or not await sweep.clean(orphan, actor.who):
                 raise Problem(404, "There is no such orphan. It may be gone already.")
         except ClusterError as error:
             raise _away() from error

@@ -6,12 +6,13 @@ administrator asks.  Everything is asked of the cluster anew: what is deleted he
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import select
 
+from provisioning import audit
 from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database
 from provisioning.inventory import labelled
@@ -21,6 +22,8 @@ from provisioning.states import State
 from provisioning.templates import LABEL_INSTALLATION
 
 log = logging.getLogger(__name__)
+
+SWEEPER = audit.Who("the orphan sweep")
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,12 @@ class Report:
 
 
 class Sweep:
-    """One for the process.  `cleaned` is called with every orphan whose deletion was asked for, and with who asked."""
+    """One for the process."""
 
     def __init__(self, database: Database, cluster: Cluster, installation: str, policy: Policy) -> None:
         self._database, self._cluster, self._installation, self.policy = database, cluster, installation, policy
         self._seen: Mapping[str, datetime] = {}
         self._one = asyncio.Lock()
-        self.cleaned: Callable[[Orphan, str], Awaitable[None]] | None = None
 
     async def run(self) -> None:
         """One round of the clock: look, label new volumes, and clean what the policy says.  Says what fails."""
@@ -49,7 +51,7 @@ class Sweep:
                 log.info("orphan: %s, since %s", orphan.reference, self._seen[orphan.id].isoformat())
             if self.policy is Policy.CLEAN:
                 for orphan in to_clean(report.orphans, self._seen, report.at):
-                    await self.clean(orphan, "the orphan sweep")
+                    await self.clean(orphan, SWEEPER)
         except ClusterError as error:
             log.warning("orphans were not looked for: %s", error)
 
@@ -68,7 +70,7 @@ class Sweep:
                 await self._mark(objects)
             return Report(now(), tuple(orphans))
 
-    async def clean(self, orphan: Orphan, by: str) -> bool:
+    async def clean(self, orphan: Orphan, who: audit.Who) -> bool:
         """Ask for the deletion of an object that is an orphan still.  Whether it was.  Raises ClusterError."""
         if orphan.is_row:
             return False
@@ -82,11 +84,25 @@ class Sweep:
         rows = {row.id for row in await self._rows()}
         if not is_still(there, orphan, self._installation) or orphan.store_id in rows:
             return False
+        log.warning("orphan %s is removed by %s", orphan.reference, who.name, extra={"store": orphan.store_id})
         await self._cluster.delete(kind, orphan.name, orphan.namespace or None, uid=orphan.id)
-        log.warning("orphan %s is removed by %s", orphan.reference, by, extra={"store": orphan.store_id})
-        if self.cleaned:
-            await self.cleaned(orphan, by)
+        await self._note(orphan, who)
         return True
+
+    async def _note(self, orphan: Orphan, who: audit.Who) -> None:
+        """Into the audit trail: what was removed cannot be asked any more."""
+        detail = {
+            "object": orphan.reference,
+            "namespace": orphan.namespace,
+            "uid": orphan.id,
+            "store_id": orphan.store_id,
+            "created": orphan.created.isoformat(),
+            "size": orphan.size,
+            "contains": orphan.contains,
+        }
+        async with self._database.session() as session:
+            await audit.append(session, who, "orphan.clean", detail=detail)
+            await session.commit()
 
     async def _mark(self, objects: list[Obj]) -> None:
         """Label the volumes of our claims.  What is not permitted is left: such a volume is then never an orphan."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlmodel import col, select
 
 from app import api
 from app.actor import Actor
@@ -14,6 +15,7 @@ from app.problems import Problem
 from app.services import Services
 from provisioning import orphans, sweep
 from provisioning.cluster import Obj
+from provisioning.models import AuditEntry
 from provisioning.orphans import Policy
 from provisioning.sweep import Sweep
 from tests.integration.conftest import token_of
@@ -34,6 +36,13 @@ async def sweep_of(fleet: Fleet, policy: Policy = Policy.REPORT) -> Sweep:
 
 async def found(sweep: Sweep) -> list[str]:
     return [orphan.reference for orphan in (await sweep.look()).orphans]
+
+
+async def audited(fleet: Fleet) -> list[tuple[str, str]]:
+    """What the audit trail says was removed, and by whom."""
+    async with fleet.database.session() as session:
+        entries = await session.exec(select(AuditEntry).where(col(AuditEntry.action) == "orphan.clean"))
+        return [(entry.detail["object"], entry.actor) for entry in entries]
 
 
 def namespace(name: str, installation: str, store: str = GONE) -> Obj:
@@ -80,18 +89,12 @@ async def test_what_is_ours_without_a_row_is_cleaned_and_what_is_foreign_stays(f
     sweeping = await sweep_of(fleet, Policy.CLEAN)
     assert await found(sweeping) == ["namespace/store-lost", "secret/key"]
 
-    cleaned = []
-
-    async def tell(orphan: orphans.Orphan, by: str) -> None:
-        cleaned.append((orphan.reference, by))
-
-    sweeping.cleaned = tell
     await sweeping.run()
-    assert cleaned == []
+    assert await audited(fleet) == []
     later = orphans.CLEANED_AFTER
     monkeypatch.setattr(sweep, "now", lambda at=sweep.now: at() + later)
     await sweeping.run()
-    assert cleaned == [("namespace/store-lost", "the orphan sweep"), ("secret/key", "the orphan sweep")]
+    assert await audited(fleet) == [("namespace/store-lost", "the orphan sweep"), ("secret/key", "the orphan sweep")]
     await sweeping.run()
     assert await found(sweeping) == []
     for name in ("store-theirs", "store-bare", "theirs"):
@@ -150,6 +153,12 @@ async def test_an_administrator_sees_and_cleans_and_nobody_else(fleet, parts: Se
             if (await client.delete(path, headers=as_admin)).status_code == 404:
                 break
         assert (await client.get("/api/v1/platform/orphans", headers=as_admin)).json()["items"] == []
+        refused = (await client.get("/api/v1/audit?action=orphan.clean", headers=as_admin)).json()["items"]
+        assert {(each["actor"], each["outcome"]) for each in refused} == {
+            ("anna@example.com", "refused"),
+            ("admin@example.com", "refused"),  # asked again when it was gone
+        }
+    assert await audited(fleet) == [("namespace/store-lost", "admin@example.com")]
 
 
 async def test_without_a_cluster_it_says_so(parts: Services, admin: Actor):
