@@ -79,7 +79,12 @@ class Users:
             return False
         async with self._database.session() as session:
             await session.exec(delete(SetupLink))
-            await _add(session, COMMAND_LINE.who, email, password, admin=True)
+            try:
+                await _add(session, COMMAND_LINE.who, email, password, admin=True)
+            except Problem as problem:
+                if problem.status == 409:  # another process, which started at the same time, was quicker
+                    return False
+                raise
             await session.commit()
         return True
 

@@ -159,10 +159,12 @@ class Election:
         """One look at the Lease, one try to have it; seconds until the next."""
         asked = _clock()
         if not self._looked:
-            self._see(await self._cluster.get("Lease", self._name, self._namespace))
+            found = await self._cluster.get("Lease", self._name, self._namespace)
+            if found is not None or self._lease is None or self._is_free(self._lease):
+                self._see(found)  # else somebody has deleted it, and its holder may act on until it would have ended
         if self._lease is None:
             self._see(await self._cluster.create(self._written(None, self.identity)))
-        elif _holder(self._lease) in ("", self.identity) or self._expired():
+        elif self._is_free(self._lease):
             self._see(await self._cluster.update(self._written(self._lease, self.identity)))
         else:
             self._renewed_at, self._looked = None, False
@@ -208,6 +210,10 @@ class Election:
         """What its holder wrote; others may run with other timings."""
         spec = (self._lease or {}).get("spec") or {}
         return float(spec.get("leaseDurationSeconds") or self._timings.lease)
+
+    def _is_free(self, lease: Obj) -> bool:
+        """May we write our name into it?"""
+        return _holder(lease) in ("", self.identity) or self._expired()
 
     def _expired(self) -> bool:
         return _clock() >= self._changed_at + self._lasts()

@@ -53,8 +53,8 @@ class _Seen:
     """Enough of a store to see whether it changed."""
 
     name: str
-    row: tuple[object, ...]
-    events: tuple[int, int | None]  # how many, and the newest
+    row: tuple[object, ...] = ()
+    events: tuple[int, int | None] = (0, None)  # how many, and the newest
 
 
 class Listener:
@@ -120,6 +120,11 @@ class Listener:
         except (ValueError, TypeError, KeyError):
             log.warning("a notice that is none of ours: %.100r", payload)
             return
+        if self._seen is not None:  # so that the end of a store is noticed that came and went between two comparisons
+            if change.gone:
+                self._seen.pop(change.store_id, None)
+            else:
+                self._seen.setdefault(change.store_id, _Seen(change.name))
         if origin != self._database.origin:
             self._hear(change)
 
