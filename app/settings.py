@@ -84,6 +84,13 @@ class Settings(BaseSettings):
         description="Namespace of the Lease by which several processes on one PostgreSQL choose the one that runs the "
         "engine. Without it: the pod's own, else `default`.",
     )
+    undo_minutes: float = Field(
+        default=0,
+        ge=0,
+        le=43_200,
+        allow_inf_nan=False,
+        description="Minutes in which a deletion can be undone: the store is stopped, and nothing is destroyed yet.",
+    )
     sandbox_speed: float = Field(
         default=1.0,
         gt=0,

@@ -38,6 +38,7 @@ def add_to(commands: Any) -> None:
         ("show", "one store", _show),
         ("events", "what happened to a store", _events),
         ("delete", "delete a store and all its data", _delete),
+        ("undelete", "take a deleted store back, while there is time", _undelete),
         ("retry", "let a FAILED store have another try", _retry),
     ):
         each = actions.add_parser(action, help=text)
@@ -45,6 +46,7 @@ def add_to(commands: Any) -> None:
         if action in ("show", "events"):
             each.add_argument("--json", action="store_true", help="as JSON")
         elif action == "delete":
+            each.add_argument("--now", action="store_true", help="leave no time to undo it")
             _waits(each, "until it is gone")
         else:
             _waits(each, "until it is READY or FAILED")
@@ -89,6 +91,11 @@ def _retry(chosen: argparse.Namespace) -> int:
         return _outcome(api, chosen, ask(api, "POST", f"{_path(chosen.name)}/retry"))
 
 
+def _undelete(chosen: argparse.Namespace) -> int:
+    with connect() as api:
+        return _outcome(api, chosen, ask(api, "POST", f"{_path(chosen.name)}/undelete"))
+
+
 def _show(chosen: argparse.Namespace) -> None:
     with connect() as api:
         store = ask(api, "GET", _path(chosen.name))
@@ -110,9 +117,13 @@ def _events(chosen: argparse.Namespace) -> None:
 
 def _delete(chosen: argparse.Namespace) -> int:
     with connect() as api:
-        ask(api, "DELETE", _path(chosen.name))
+        store = ask(api, "DELETE", _path(chosen.name), params={"now": "true"} if chosen.now else {})
         if not chosen.wait:
-            print(f"{chosen.name} is being deleted.")
+            if until := store["destroy_at"]:
+                print(f"{chosen.name} is stopped and will be destroyed at {local_time(until)}.")
+                print(f"Until then it comes back with: storefleet stores undelete {chosen.name}")
+            else:
+                print(f"{chosen.name} is being deleted.")
             return 0
         for _ in _until(chosen.timeout):
             if ask(api, "GET", _path(chosen.name), absent_is_fine=True) is None:

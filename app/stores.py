@@ -12,11 +12,12 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import and_, func, or_
+from sqlalchemy import and_, case, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -44,6 +45,14 @@ START_TAKES = 20  # seconds, at most, until it is settled where stores are serve
 TRIES = 5  # to record a wish while the engine moves the same store
 _PART_OF_A_NAME = re.compile(r"[a-z0-9-]*")
 DEFAULT_STORE_URL = "http://{name}.localhost"
+ALL = "ALL"  # among the numbers of stores in each state: of those that a list shows without a filter
+
+# Not shown unless asked for: what was deleted with time to undo it.
+_SHOWN = or_(
+    col(Store.state) != State.DELETING,
+    col(Store.destroy_at).is_(None),
+    col(Store.destroy_at) <= col(Store.state_at),
+)
 
 
 class ReasonView(BaseModel):
@@ -73,6 +82,7 @@ class StoreView(BaseModel):
     plan: str
     health: str | None
     queue_position: int | None  # 1 is next; while REQUESTED
+    destroy_at: datetime | None  # until then its deletion can be undone; None when it cannot
     eta_seconds: int | None  # until READY, by what recent stores took; while it is on its way
 
 
@@ -170,7 +180,7 @@ class Stores:
                     limit_in_flight=self._settings.in_flight,
                 )
             except wishes.NameTaken as error:
-                raise (_being_deleted(name) if error.deleting else _taken(name)) from error
+                raise (_being_deleted(name, error.until) if error.deleting else _taken(name)) from error
             except wishes.TooManyInFlight as error:
                 raise await self._full(session) from error
             note = await self._look_ahead(session, store, room)
@@ -197,13 +207,15 @@ class Stores:
         limit: int = 50,
         cursor: str | None = None,
     ) -> StorePage:
-        """Newest first.  `owner` is an e-mail address, `q` a part of the name; `cursor` a page's `next`."""
+        """Newest first.  `owner` is an e-mail address, `q` a part of the name; `cursor` a page's `next`.
+
+        What was deleted with time to undo it is shown only where `state` is DELETING.
+        """
         q = (q or "").strip().lower()
         if not _PART_OF_A_NAME.fullmatch(q):
             return StorePage(items=[], next=None)
         query = select(Store).where(*_visible(actor))
-        if state is not None:
-            query = query.where(col(Store.state) == state)
+        query = query.where(col(Store.state) == state if state is not None else _SHOWN)
         if owner is not None:
             owner = owner.replace("\0", "")  # PostgreSQL takes none in a text
             query = query.join(User, col(User.id) == col(Store.owner_id)).where(col(User.email) == owner.lower())
@@ -225,9 +237,24 @@ class Stores:
             views = await self._views(session, items)
         return StorePage(items=views, next=_cursor(items[-1]) if len(found) > limit else None)
 
-    async def delete(self, actor: Actor, name: str) -> StoreView:
-        """Ask for the deletion of a store and of all that it keeps; asking again is fine."""
-        return await self._wish(actor, name, "store.delete", wishes.request_deletion, already=State.DELETING)
+    async def delete(self, actor: Actor, name: str, *, at_once: bool = False) -> StoreView:
+        """Ask for the deletion of a store and of all that it keeps; asking again is fine.
+
+        For the time that the settings give it can be undone; `at_once`: for none, also where that time runs already.
+        """
+        undo = timedelta() if at_once else timedelta(minutes=self._settings.undo_minutes)
+        wish = partial(wishes.request_deletion, undo=undo)
+
+        def done(store: Store) -> bool:
+            return store.state is State.DELETING and not (at_once and wishes.undo_until(store))
+
+        return await self._wish(
+            actor, name, "store.delete", wish, done=done, detail={"undo_seconds": undo.total_seconds()}
+        )
+
+    async def undelete(self, actor: Actor, name: str) -> StoreView:
+        """Take a deleted store back.  Problem 409 when it is too late for that, or the store is not deleted."""
+        return await self._wish(actor, name, "store.undelete", wishes.request_undeletion)
 
     async def retry(self, actor: Actor, name: str) -> StoreView:
         """Let a FAILED store have another try.  Problem 409 in any other state."""
@@ -277,17 +304,19 @@ class Stores:
         if complaint := names.problem(name):
             return complaint
         async with self._database.session() as session:
-            state = (await session.exec(select(Store.state).where(col(Store.name) == name))).first()
-        if state is State.DELETING:
-            return _being_deleted(name).detail
-        return _taken(name).detail if state else None
+            held = (await session.exec(select(Store).where(col(Store.name) == name))).first()
+        if held is not None and held.state is State.DELETING:
+            return _being_deleted(name, wishes.undo_until(held)).detail
+        return _taken(name).detail if held else None
 
     async def counts(self, actor: Actor) -> dict[str, int]:
-        """How many of the actor's stores (an administrator: of all) stand in each state."""
-        query = select(Store.state, func.count()).where(*_visible(actor)).group_by(col(Store.state))
+        """How many of the actor's stores (an administrator: of all) stand in each state; `ALL`: that a list shows."""
+        shown = func.sum(case((_SHOWN, 1), else_=0))
+        query = select(Store.state, func.count(), shown).where(*_visible(actor)).group_by(col(Store.state))
         async with self._database.session() as session:
-            found = dict((await session.exec(query)).all())
-        return {state.value: found.get(state, 0) for state in State}
+            found = {state: (count, of_all) for state, count, of_all in (await session.exec(query)).all()}
+        numbers = {state.value: found.get(state, (0, 0))[0] for state in State}
+        return {**numbers, ALL: sum(of_all for _, of_all in found.values())}
 
     async def _look_ahead(self, session: AsyncSession, store: Store, room: Room | None) -> str | None:
         """What a new store will have to wait for, told in its timeline as well; Problem 503 where that is refused."""
@@ -330,22 +359,25 @@ class Stores:
         action: str,
         wish: Callable[..., Awaitable[None]],
         *,
-        already: State | None = None,
+        done: Callable[[Store], bool] = lambda store: False,
         only_from: State | None = None,
+        detail: Mapping[str, Any] | None = None,
     ) -> StoreView:
-        """Record what somebody wishes for a store; nothing is to be done where it stands in state `already`."""
+        """Record what somebody wishes for a store; nothing is to be written where it is `done`."""
         for _ in range(TRIES):
             refused = refusals(self._database, actor.who, action, name)
             async with refused, self._database.session() as session:
                 store = await self._find(session, actor, name)
                 if only_from is not None and store.state is not only_from:
                     raise Problem(409, f"The store is {store.state}; this needs a store that is {only_from}.")
-                if store.state is not already:
+                if not done(store):
                     try:
                         await wish(self._database, session, store, actor.email)
                     except Moved:  # the engine was quicker: look again
                         continue
-                    await audit.append(session, actor.who, action, store=store)
+                    except wishes.TooLate as error:
+                        raise _not_undone(store) from error
+                    await audit.append(session, actor.who, action, store=store, detail=detail)
                     await session.commit()
                     self._tell(store)
                 return (await self._views(session, [store]))[0]
@@ -369,7 +401,8 @@ class Stores:
         waits = await waiting.look(session, self._settings.at_once) if _any_in_flight(stores) else waiting.Waits()
         return [
             StoreView(
-                **store.model_dump(exclude={"owner_id", "options", "state_at"}),
+                **store.model_dump(exclude=_NOT_VIEWED),
+                destroy_at=wishes.undo_until(store),
                 owner=owners.get(store.owner_id, ""),
                 health="ok" if store.state is State.READY else None,
                 queue_position=waits.position(store),
@@ -377,6 +410,9 @@ class Stores:
             )
             for store in stores
         ]
+
+
+_NOT_VIEWED = {"owner_id", "options", "state_at", "destroy_at", "destroying_at", "inventory"}
 
 
 def _visible(actor: Actor) -> builtins.list[Any]:
@@ -411,7 +447,21 @@ def _taken(name: str) -> Problem:
     return Problem(409, f"The name “{name}” is taken. Choose another name.")
 
 
-def _being_deleted(name: str) -> Problem:
+def _not_undone(store: Store) -> Problem:
+    if store.state is not State.DELETING:
+        return Problem(409, f"The store is {store.state}; only a deletion can be undone.")
+    return Problem(409, "The deletion cannot be undone any more: the store is being destroyed.")
+
+
+def _being_deleted(name: str, until: datetime | None = None) -> Problem:
+    if until is not None:
+        seconds = max(0, round((until - now()).total_seconds()))
+        return Problem(
+            409,
+            f"A store called “{name}” was deleted and can be taken back until {until.astimezone(UTC):%H:%M} UTC. "
+            "Its name is free after that.",
+            retry_after=seconds + DELETION_TAKES,
+        )
     return Problem(
         409,
         f"A store called “{name}” is still being deleted. Try again in a moment.",

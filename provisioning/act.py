@@ -16,7 +16,8 @@ from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.failures import reference, time_of
 from provisioning.helm import Helm, HelmError
 from provisioning.models import Store
-from provisioning.observe import RELEASE_TYPE, SPEC, newest_release
+from provisioning.observe import RELEASE_TYPE, SPEC, newest_release, workloads
+from provisioning.observe import replicas as wanted_replicas
 from provisioning.templates import LABEL_INSTALLATION, LABEL_STORE
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,16 @@ class Actor:
 
     async def replace_pod(self, store: Store, pod: str) -> None:
         await self._cluster.delete("Pod", pod, names.namespace(store.name))
+
+    async def scale(self, store: Store, replicas: int) -> None:
+        """Let every workload of the store that wants more, or none, want as many as `replicas`: 0 stops it, its volumes
+        stay; 1 starts it, what it wants beyond that its release says."""
+        for obj in workloads(self._cache.objects(names.namespace(store.name))):
+            if (wanted_replicas(obj) == 0) == (replicas == 0):
+                continue
+            metadata = {key: obj["metadata"][key] for key in ("name", "namespace")}
+            scaled = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata}
+            self._cache.put(await self._cluster.apply({**scaled, "spec": {"replicas": replicas}}))
 
     async def uninstall(self, store: Store) -> None:
         """Uninstall the release; one that Helm cannot uninstall is forgotten (its namespace goes next)."""

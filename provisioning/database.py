@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from enum import IntEnum
 from typing import Any
 
+from sqlalchemy import ColumnElement, func, or_, update
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import func, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +23,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from provisioning import notices, states
 from provisioning.models import Event, Installation, Level, Store, Transition, now
 from provisioning.states import State
+
+NOT_DESTROYED = (col(Store.state) == State.DELETING, col(Store.destroying_at).is_(None))
+"""The condition of a deletion that has not begun to destroy anything."""
 
 
 class Moved(Exception):
@@ -93,12 +96,14 @@ class Database:
         """Move `store` from the state it was read in to `after`, within the session's transaction (the caller commits).
 
         `columns` are set along with the state.  Raises IllegalTransition, or Moved when the row no longer stands in
-        the state it was read in.  On success `store` itself shows the new values.
+        the state it was read in or, where a deletion is to be undone, when the time for that is over.  On success
+        `store` itself shows the new values.
         """
         before = store.state
         states.check(before, after)
         at = now()
-        await self._update(session, store, state=after, state_at=at, reason=reason, **columns)
+        undone = (*NOT_DESTROYED, col(Store.destroy_at) > at) if before is State.DELETING else ()
+        await self._update(session, store, *undone, state=after, state_at=at, reason=reason, **columns)
         session.add(Transition(store_id=store.id, at=at, before=before, after=after, cause=cause))
         if event is not None:
             await add_events(session, [event])
@@ -109,11 +114,27 @@ class Database:
         await self._update(session, store, revision=revision)
         await session.refresh(store)
 
+    async def begin_destruction(self, session: AsyncSession, store: Store, inventory: dict[str, Any]) -> None:
+        """From here on a deletion cannot be undone; what there is to destroy is kept with the row (the caller commits).
+
+        Raises Moved when it was undone, or has begun already, or its time has not come.
+        """
+        at = now()
+        due = or_(col(Store.destroy_at).is_(None), col(Store.destroy_at) <= at)
+        await self._update(session, store, *NOT_DESTROYED, due, destroying_at=at, inventory=inventory)
+        await session.refresh(store)
+
+    async def destroy_now(self, session: AsyncSession, store: Store, event: Event) -> None:
+        """End the time in which a deletion can be undone (the caller commits).  Raises Moved."""
+        await self._update(session, store, *NOT_DESTROYED, destroy_at=now())
+        await add_events(session, [event])
+        await session.refresh(store)
+
     @staticmethod
-    async def _update(session: AsyncSession, store: Store, **columns: Any) -> None:
-        """Change the row if it still stands in the state that `store` was read in.  Raises Moved."""
+    async def _update(session: AsyncSession, store: Store, *also: ColumnElement[bool], **columns: Any) -> None:
+        """Change the row if it still stands in the state that `store` was read in, and `also` holds.  Raises Moved."""
         as_read = (col(Store.id) == store.id, col(Store.state) == store.state, col(Store.state_at) == store.state_at)
-        changed = await session.exec(update(Store).where(*as_read).values(**columns))
+        changed = await session.exec(update(Store).where(*as_read, *also).values(**columns))
         if changed.rowcount != 1:
             raise Moved(f"store {store.name} is no longer {store.state}, as it was since {store.state_at}")
         await notices.tell(session, store.id)

@@ -36,6 +36,8 @@ class Desired:
 
     state: State
     since: datetime  # when it came into that state
+    destroy_at: datetime | None = None  # of a deletion: not before this time
+    destroying: bool = False  # a deletion that has begun to destroy
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Observed:
     finding: Finding | None = None  # why
     blocked: Finding | None = None  # what the last step failed of, if it did
     held_by: tuple[str, ...] = ()  # what keeps a terminating namespace
+    running: bool = False  # a workload wants replicas
+    stopped: bool = False  # a workload wants none
 
 
 class Do(StrEnum):
@@ -64,6 +68,9 @@ class Do(StrEnum):
     REPLACE_POD = "replace a pod that an earlier attempt left broken"
     PROBE = "ask the shop through the ingress, mark ready if it answers"
     MARK_FAILED = "mark failed"
+    START = "start what an undone deletion stopped"
+    STOP = "stop what is deleted and can still be taken back"
+    BEGIN_DESTRUCTION = "write down what is there, from here on there is no way back"
     UNINSTALL = "uninstall release"
     DELETE_NAMESPACE = "delete namespace"
     REMOVE = "delete volumes that remain, verify absence, remove the row"
@@ -100,7 +107,7 @@ def decide(desired: Desired, observed: Observed, now: datetime, limits: Limits) 
     if observed.trouble:
         return Step(Do.WAIT, waiting_for=observed.trouble)
     if desired.state is State.DELETING:
-        return _towards_absence(observed, now, limits)
+        return _towards_absence(observed, now, limits) if desired.destroying else _stopped(desired, observed, now)
     return _towards_presence(desired, observed, now, limits)
 
 
@@ -122,6 +129,8 @@ def _towards_presence(desired: Desired, observed: Observed, now: datetime, limit
         return Step(Do.WAIT)
     if observed.release is Release.OUT_OF_SYNC:
         return Step(Do.INSTALL)
+    if observed.stopped:
+        return Step(Do.START)
     if observed.finding is not None and observed.finding.lasting:
         return _give_up_or_try_anew(desired, observed.finding)
     if observed.waiting_for:
@@ -135,6 +144,13 @@ def _give_up_or_try_anew(desired: Desired, finding: Finding) -> Step:
     if finding.pod and finding.since is not None and finding.since <= begun:
         return Step(Do.REPLACE_POD, pod=finding.pod, waiting_for=f"a new {finding.pod}")
     return Step(Do.MARK_FAILED, reason=finding.reason)
+
+
+def _stopped(desired: Desired, observed: Observed, now: datetime) -> Step:
+    """While a deletion can be undone nothing is destroyed."""
+    if desired.destroy_at is None or now >= desired.destroy_at:
+        return Step(Do.BEGIN_DESTRUCTION)
+    return Step(Do.STOP) if observed.running else Step(Do.WAIT, waiting_for="the time to undo to pass")
 
 
 def _towards_absence(observed: Observed, now: datetime, limits: Limits) -> Step:

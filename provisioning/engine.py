@@ -18,13 +18,14 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning import admission, audit, names, objects
+from provisioning import admission, destruction, names, objects
 from provisioning.act import Actor, Foreign, Wanted
 from provisioning.cache import Cache, digest
 from provisioning.changes import Change, Changes
 from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database, Moved, add_events
-from provisioning.decide import Desired, Do, Limits, Observed, Presence, Step, decide
+from provisioning.decide import Do, Limits, Observed, Presence, Step, decide
+from provisioning.destruction import desired_of
 from provisioning.failures import Finding, Reason, of_kind, part_of
 from provisioning.failures.logs import waits_for_database
 from provisioning.failures.steps import finding_of
@@ -254,7 +255,7 @@ class Engine:
         # What no object shows: where parts are still coming up, their log; where all are there, the way in.
         beside = self._in_log if observed.waiting_for else self._at_the_door
         observed = replace(observed, finding=observed.finding or beside.get(store.id))
-        step = decide(Desired(store.state, store.state_at), observed, now(), self._options.limits)
+        step = decide(desired_of(store), observed, now(), self._options.limits)
         await session.commit()  # no transaction stays open over a step, which may take long
         if not self._leader.leading:
             return False  # asked right before the step, since it is not known for long
@@ -306,6 +307,14 @@ class Engine:
                 if step.reason is not None:
                     await self._fail(session, store, step.reason)
                 return False
+            case Do.START:
+                await actor.scale(store, 1)
+            case Do.STOP:
+                await actor.scale(store, 0)
+                await self._tell(session, store, [destruction.stopped(store)])
+            case Do.BEGIN_DESTRUCTION:
+                await destruction.begin(self._database, self._cluster, session, store)
+                self._changes.publish(Change(store.id, store.name))
             case Do.UNINSTALL:
                 async with self._helm_places:
                     await actor.uninstall(store)
@@ -344,12 +353,14 @@ class Engine:
     async def _remove(self, session: AsyncSession, store: Store) -> bool:
         """The end of a deletion: the row goes when the cluster itself says that nothing is left."""
         await self._tell(session, store, [self._own(store, "namespace.deleted", "Namespace deleted")])
-        if remains := await self._actor.clear(store):
-            log.info("store %s: still there: %s", store.name, ", ".join(remains))
+        remains = await self._actor.clear(store)
+        absent = None if remains else await destruction.absence(self._cluster, store)
+        if absent is None:
+            log.info("store %s: still there: %s", store.name, ", ".join(remains) or "a volume")
             self._queue.add_after(store.name, 0.5)
             return False
         await self._database.remove(session, store)
-        await audit.append(session, audit.ENGINE, "store.deleted", store=store)
+        await destruction.leave_receipt(session, store, absent)
         await session.commit()
         self._forget_causes(store)
         for kept in (self._told, self._log_read):

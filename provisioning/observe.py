@@ -31,6 +31,8 @@ def observe(objects: Sequence[Obj], *, applied: Iterable[Obj], spec: str, since:
         waiting_for=_waiting_for(objects),
         finding=diagnose(objects, since),
         held_by=_held_by(namespaces),
+        running=any(replicas(each) > 0 for each in workloads(objects)),
+        stopped=any(replicas(each) == 0 for each in workloads(objects)),
     )
 
 
@@ -71,6 +73,16 @@ def _waiting_for(objects: Sequence[Obj]) -> str:
         if not _rolled_out(workload):
             return f"{part_of(workload)} to become ready"
     return ""
+
+
+def workloads(objects: Sequence[Obj]) -> list[Obj]:
+    """What runs pods and can be scaled."""
+    return [obj for obj in objects if obj["kind"] in ("Deployment", "StatefulSet")]
+
+
+def replicas(workload: Obj) -> int:
+    """How many it wants."""
+    return int(workload["spec"].get("replicas", 1))
 
 
 def _rolled_out(workload: Obj) -> bool:

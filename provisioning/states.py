@@ -21,9 +21,12 @@ LEGAL: dict[State, frozenset[State]] = {
     State.PROVISIONING: frozenset({State.READY, State.FAILED, State.DELETING}),
     State.READY: frozenset({State.REQUESTED, State.DELETING}),
     State.FAILED: frozenset({State.REQUESTED, State.DELETING}),
-    State.DELETING: frozenset(),
+    State.DELETING: frozenset({State.REQUESTED}),
 }
-"""From each state, the states that may follow.  REQUESTED again: an upgrade or a retry, through the queue."""
+"""From each state, the states that may follow.  REQUESTED again: an upgrade, a retry or an undone deletion,
+through the queue.
+
+Out of DELETING only while nothing is destroyed: that the UPDATE itself asks, see `Database.transition`."""
 
 IN_FLIGHT = frozenset({State.REQUESTED, State.PROVISIONING})
 """Counted against the limit of stores that are requested or provisioning at the same time."""

@@ -1,10 +1,11 @@
-"""What people may ask of the engine: a store, its deletion, another try.
+"""What people may ask of the engine: a store, its deletion (and that undone), another try.
 
 A wish is a row; the engine finds it by itself.  Who may wish what is decided above; here is only what is possible.
 Every function works in the caller's transaction, and the caller commits.
 """
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func
@@ -18,13 +19,13 @@ from provisioning.states import IN_FLIGHT, IllegalTransition, State
 
 
 class NameTaken(Exception):
-    """Another store has the name.  `deleting`: its name will be free in a moment."""
+    """Another store has the name.  `deleting`: its name will be free in a moment; `until`: not before that time."""
 
-    def __init__(self, name: str, deleting: bool) -> None:
+    def __init__(self, name: str, deleting: bool, until: datetime | None = None) -> None:
         super().__init__(
             f"the store {name} is still being deleted" if deleting else f"there is a store called {name} already"
         )
-        self.deleting = deleting
+        self.deleting, self.until = deleting, until
 
 
 class TooManyInFlight(Exception):
@@ -71,17 +72,48 @@ async def request(
     except IntegrityError:
         await session.rollback()
         held = (await session.exec(select(Store).where(col(Store.name) == name))).first()
-        raise NameTaken(name, deleting=held is not None and held.state is State.DELETING) from None
+        if held is None:
+            raise NameTaken(name, deleting=False) from None
+        raise NameTaken(name, held.state is State.DELETING, until=undo_until(held)) from None
     session.add(StoreSecret(store_id=store.id, sealed=sealed))
     return store
 
 
-async def request_deletion(database: Database, session: AsyncSession, store: Store, by: str) -> None:
-    """From any state towards absence; nothing happens where it is on the way already.  Raises Moved."""
-    if store.state is State.DELETING:
-        return
-    event = _wished(store, "store.deleting", "Deletion requested", by)
-    await database.transition(session, store, State.DELETING, f"deletion requested by {by}", event=event)
+class TooLate(Exception):
+    """A deletion cannot be undone any more, or there is none."""
+
+
+def undo_until(store: Store) -> datetime | None:
+    """Until when the deletion of `store` can be undone; None when it cannot."""
+    waits = store.state is State.DELETING and store.destroying_at is None
+    return store.destroy_at if waits and store.destroy_at and store.destroy_at > now() else None
+
+
+async def request_deletion(
+    database: Database, session: AsyncSession, store: Store, by: str, undo: timedelta = timedelta()
+) -> None:
+    """From any state towards absence; for as long as `undo` it is only stopped.  Raises Moved.
+
+    Where it is on the way already nothing happens, but that an `undo` of zero ends the time that it was given.
+    """
+    if store.state is not State.DELETING:
+        event = _wished(store, "store.deleting", "Deletion requested", by)
+        cause = f"deletion requested by {by}"
+        await database.transition(session, store, State.DELETING, cause, event=event, destroy_at=now() + undo)
+    elif not undo and undo_until(store):
+        event = _wished(store, "store.deleting_now", "Immediate deletion requested", by)
+        await database.destroy_now(session, store, event)
+
+
+async def request_undeletion(database: Database, session: AsyncSession, store: Store, by: str) -> None:
+    """A store that was deleted and only stopped, into the queue again; its data is as it was.
+
+    Raises Moved or TooLate.
+    """
+    if undo_until(store) is None:
+        raise TooLate(store.name)
+    event = _wished(store, "undelete.requested", "Deletion undone", by)
+    await database.transition(session, store, State.REQUESTED, f"deletion undone by {by}", event=event, destroy_at=None)
 
 
 async def request_retry(database: Database, session: AsyncSession, store: Store, by: str) -> None:

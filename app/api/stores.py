@@ -65,9 +65,22 @@ async def get(name: StoreName, actor: CurrentActor, services: CurrentServices) -
 
 
 @router.delete("/{name}", status_code=202, responses=refusals(404, 409))
-async def delete(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
-    """Delete a store and all its data. It is gone when its address answers 404."""
-    return await services.stores.delete(actor, name)
+async def delete(
+    name: StoreName,
+    actor: CurrentActor,
+    services: CurrentServices,
+    now: Annotated[bool, Query(description="Leave no time to undo it.")] = False,
+) -> StoreView:
+    """Delete a store and all its data. It is gone when its address answers 404.
+
+    Where `destroy_at` is not null, it is only stopped until then, and can be taken back."""
+    return await services.stores.delete(actor, name, at_once=now)
+
+
+@router.post("/{name}/undelete", status_code=202, responses=refusals(404, 409))
+async def undelete(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
+    """Take back a deleted store, before its `destroy_at`."""
+    return await services.stores.undelete(actor, name)
 
 
 @router.post("/{name}/retry", status_code=202, responses=refusals(404, 409))

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,18 @@ class Fleet:
             await session.commit()
         self.engine.poke(name)
 
-    async def delete(self, name: str) -> None:
+    async def delete(self, name: str, undo: float = 0) -> None:
+        """`undo`: seconds in which it can be undone."""
         async with self.database.session() as session:
             store = (await session.exec(select(Store).where(col(Store.name) == name))).one()
-            await wishes.request_deletion(self.database, session, store, "ann")
+            await wishes.request_deletion(self.database, session, store, "ann", timedelta(seconds=undo))
+            await session.commit()
+        self.engine.poke(name)
+
+    async def undelete(self, name: str) -> None:
+        async with self.database.session() as session:
+            store = (await session.exec(select(Store).where(col(Store.name) == name))).one()
+            await wishes.request_undeletion(self.database, session, store, "ann")
             await session.commit()
         self.engine.poke(name)
 

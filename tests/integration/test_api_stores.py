@@ -18,7 +18,7 @@ from tests.integration.conftest import BOTH_DATABASES, token_of
 STORES = "/api/v1/stores"
 FIELDS = set(
     "id name owner state reason url template version revision created_at ready_at plan health queue_position "
-    "eta_seconds".split()
+    "eta_seconds destroy_at".split()
 )
 
 
@@ -452,4 +452,5 @@ async def test_counts_are_of_what_one_may_see(parts: Services, anna: Actor, bori
         "READY": 0,
         "FAILED": 0,
         "DELETING": 0,
+        "ALL": 2,
     }

@@ -18,8 +18,8 @@ PASSING = replace(LASTING, lasting=False)
 UP = Observed(namespace=Presence.THERE, release=Release.IN_SYNC)
 
 
-def step(state, observed, *, age=1.0):
-    return decide(Desired(state, NOON - timedelta(seconds=age)), observed, NOON, LIMITS)
+def step(state, observed, *, age=1.0, destroy_at=None, destroying=True):
+    return decide(Desired(state, NOON - timedelta(seconds=age), destroy_at, destroying), observed, NOON, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,31 @@ def test_the_next_step(state, observed, do):
     assert step(state, observed).do is do
 
 
+@pytest.mark.parametrize(
+    ("left", "observed", "do"),
+    [
+        (60, replace(UP, running=True), Do.STOP),
+        (60, replace(UP, running=True, stopped=True), Do.STOP),
+        (60, replace(UP, stopped=True), Do.WAIT),
+        (60, Observed(), Do.WAIT),
+        (60, replace(UP, running=True, trouble="the cluster does not answer"), Do.WAIT),
+        (0, replace(UP, running=True), Do.BEGIN_DESTRUCTION),
+        (-1, Observed(namespace=Presence.TERMINATING), Do.BEGIN_DESTRUCTION),
+        (None, UP, Do.BEGIN_DESTRUCTION),
+        (-1, replace(UP, trouble="the cluster does not answer"), Do.WAIT),
+    ],
+)
+def test_a_deletion_that_can_be_undone_only_stops(left, observed, do):
+    destroy_at = None if left is None else NOON + timedelta(seconds=left)
+    assert step(State.DELETING, observed, destroy_at=destroy_at, destroying=False).do is do
+
+
+def test_what_was_stopped_is_started_before_it_is_asked():
+    stopped = replace(UP, stopped=True, waiting_for="Medusa")
+    assert step(State.PROVISIONING, stopped).do is Do.START
+    assert step(State.PROVISIONING, replace(stopped, release=Release.ABSENT)).do is Do.INSTALL
+
+
 def test_a_time_out_names_what_it_waited_for():
     late = step(State.PROVISIONING, replace(UP, waiting_for="Medusa to become ready"), age=601)
     assert late.do is Do.MARK_FAILED
@@ -93,16 +118,32 @@ observations = st.builds(
     waiting_for=st.sampled_from(["", "PostgreSQL"]),
     finding=st.sampled_from([None, LASTING, PASSING]),
     blocked=st.sampled_from([None, LASTING, PASSING]),
+    running=st.booleans(),
+    stopped=st.booleans(),
 )
-CONSTRUCTIVE = {Do.CREATE_NAMESPACE, Do.APPLY, Do.INSTALL, Do.PROBE, Do.REPLACE_POD, Do.MARK_FAILED}
+CONSTRUCTIVE = {Do.CREATE_NAMESPACE, Do.APPLY, Do.INSTALL, Do.START, Do.PROBE, Do.REPLACE_POD, Do.MARK_FAILED}
 DESTRUCTIVE = {Do.UNINSTALL, Do.DELETE_NAMESPACE, Do.REMOVE}
 
 
-@given(st.sampled_from(State), observations, st.floats(0, 7200))
-def test_never_a_forbidden_step(state, observed, age):
-    done = step(state, observed, age=age).do
+@given(
+    st.sampled_from(State),
+    observations,
+    st.floats(0, 7200),
+    st.sampled_from([None, NOON - timedelta(seconds=1), NOON, NOON + timedelta(seconds=1)]),
+    st.booleans(),
+)
+def test_never_a_forbidden_step(state, observed, age, destroy_at, destroying):
+    done = step(state, observed, age=age, destroy_at=destroy_at, destroying=destroying).do
     if done in DESTRUCTIVE:
         assert state is State.DELETING
+        assert destroying
+    if done in (Do.STOP, Do.BEGIN_DESTRUCTION):
+        assert state is State.DELETING
+        assert not destroying
+    if done is Do.STOP:
+        assert destroy_at > NOON
+    if done is Do.BEGIN_DESTRUCTION:
+        assert destroy_at is None or destroy_at <= NOON
     if done in CONSTRUCTIVE:
         assert state in (State.PROVISIONING, State.READY)
     if observed.trouble:
@@ -129,6 +170,10 @@ class World:
     release: Release = Release.ABSENT
     locked_since: datetime | None = None
     starts_in: int = 3  # looks until the parts are ready
+    running: bool = False
+    data: int = 0  # what customers left
+    destroy_at: datetime | None = None
+    destroying: bool = False
     removed: bool = False
     steps: list[Do] = field(default_factory=list)
 
@@ -138,16 +183,21 @@ class World:
         if self.namespace is Presence.TERMINATING:
             self.namespace = Presence.ABSENT
         there = self.namespace is Presence.THERE
-        running = there and self.release is Release.IN_SYNC
-        self.starts_in = max(0, self.starts_in - 1) if running else 3
+        installed = there and self.release is Release.IN_SYNC
+        if not there:
+            self.data = 0
+        self.starts_in = max(0, self.starts_in - 1) if installed and self.running else 3
         observed = Observed(
             namespace=self.namespace,
             missing=frozenset() if there and self.applied else frozenset({"Secret store-secrets"}),
             release=self.release if there else Release.ABSENT,
             locked_since=self.locked_since,
             waiting_for="Medusa" if self.starts_in else "",
+            running=installed and self.running,
+            stopped=installed and not self.running,
         )
-        self._do(decide(Desired(self.state, self.since), observed, self.now, LIMITS).do, dies)
+        desired = Desired(self.state, self.since, self.destroy_at, self.destroying)
+        self._do(decide(desired, observed, self.now, LIMITS).do, dies)
 
     def _do(self, do: Do, dies: bool) -> None:
         self.steps.append(do)
@@ -158,6 +208,14 @@ class World:
                 self.applied = not dies
             case Do.INSTALL:
                 self.release, self.locked_since = (Release.LOCKED, self.now) if dies else (Release.IN_SYNC, None)
+                self.running = True
+                self.data = self.data or 1
+            case Do.START:
+                self.running = True
+            case Do.STOP:
+                self.running = dies
+            case Do.BEGIN_DESTRUCTION if not dies:
+                self.destroying = True
             case Do.UNLOCK:
                 self.release, self.locked_since = Release.ABSENT, None
             case Do.PROBE if not dies:
@@ -185,6 +243,15 @@ class World:
                 self.release = Release.ABSENT
             case "deletion" if self.state is not State.DELETING:
                 self._become(State.DELETING)
+                self.destroy_at = self.now
+            case "deletion with time to undo" if self.state is not State.DELETING:
+                self._become(State.DELETING)
+                self.destroy_at = self.now + timedelta(seconds=5)
+            case "deletion at once" if self.state is State.DELETING and not self.destroying:
+                self.destroy_at = self.now
+            case "undo" if self.state is State.DELETING and not self.destroying and self.now < self.destroy_at:
+                self._become(State.PROVISIONING)
+                self.destroy_at = None
             case "retry" if self.state is State.FAILED:
                 self._become(State.PROVISIONING)
             case "a long pause":
@@ -194,6 +261,36 @@ class World:
 meddling = st.sampled_from(
     ["look", "look", "look", "a kill", "namespace deleted", "secret deleted", "release gone", "retry", "a long pause"]
 )
+
+
+undoing = st.sampled_from(["look", "look", "a kill", "deletion with time to undo", "undo", "deletion at once", "retry"])
+
+
+@settings(max_examples=300)
+@given(st.lists(undoing, max_size=40))
+def test_what_was_taken_back_in_time_is_as_it_was(history):
+    world = World()
+    for _ in range(10):
+        world.look()
+    assert world.state is State.READY
+    world.data = 7
+    for what in history:
+        if what in ("look", "a kill"):
+            world.look(dies=what == "a kill")
+        else:
+            world.meddle(what)
+    undone = world.state is not State.DELETING
+    for _ in range(90):
+        world.look()
+        if world.removed:
+            break
+    if undone:
+        assert world.state in (State.READY, State.FAILED), world.steps
+        assert world.data == 7
+        assert world.running or world.state is State.FAILED
+        assert not DESTRUCTIVE & set(world.steps)
+    else:
+        assert world.removed, world.steps
 
 
 @settings(max_examples=400)

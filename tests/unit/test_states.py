@@ -5,11 +5,11 @@ import pytest
 from provisioning.states import LEGAL, IllegalTransition, State, check
 
 
-def test_every_state_can_be_deleted_and_nothing_leads_out_of_deleting():
+def test_every_state_can_be_deleted_and_only_undoing_it_leads_out_again():
     for state in State:
         if state is not State.DELETING:
             check(state, State.DELETING)
-    assert LEGAL[State.DELETING] == frozenset()
+    assert LEGAL[State.DELETING] == {State.REQUESTED}
 
 
 def test_no_state_is_a_dead_end():
