@@ -162,7 +162,7 @@ class Cluster:
         query = [("labelSelector", selector)] if selector else []
         answer = await self._request("GET", kind.path(namespace), query=query, accept=accept)
         items = [{**item, "kind": kind.name, "apiVersion": kind.api_version} for item in answer.get("items") or []]
-        return items, answer["metadata"]["resourceVersion"]
+        return items, answer["metadata"].get("resourceVersion", "")  # what is not stored has none
 
     async def watch(
         self, kind: str, version: str, selector: str = "", seconds: int = 300

@@ -187,7 +187,8 @@ async def _lists(
     for answer in answers:
         if isinstance(answer, BaseException):
             raise answer
-        found.update((obj["metadata"]["uid"], obj) for obj in answer)
+        # What has no uid is not stored: an answer that some server made up.
+        found.update((obj["metadata"]["uid"], obj) for obj in answer if obj["metadata"].get("uid"))
     return sorted(found.values(), key=lambda obj: (obj["kind"], obj["metadata"]["name"]))
 
 
