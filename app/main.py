@@ -164,22 +164,25 @@ class Runtime:
         module = await asyncio.to_thread(importlib.import_module, "provisioning.engine")
         jobs = await asyncio.to_thread(importlib.import_module, "app.jobs")
         sweeps = await asyncio.to_thread(importlib.import_module, "provisioning.sweep")
+        decide = importlib.import_module("provisioning.decide")
         options = module.EngineOptions(
             installation=await services.database.installation(),
             sealer=services.sealer,
             overlay=self._overlay,
             ingress_url=ingress_url,
             slots=settings.at_once,
-            limits=module.Limits(provisioning=timedelta(minutes=settings.provisioning_minutes)),
+            limits=decide.Limits(provisioning=timedelta(minutes=settings.provisioning_minutes)),
         )
         cluster = await self._connect(module, kubeconfig)
         self._parts.push_async_callback(cluster.close)
-        helm = module.Helm(kubeconfig, self._target.context)
+        locks = settings.data_dir.resolve() / "helm"
+        helm = module.Helm(kubeconfig, self._target.context, locks=locks)
         leader = self._leader(cluster, options.installation)
         engine = module.Engine(services.database, cluster, helm, services.changes, options, leader)
         self._parts.push_async_callback(engine.stop)
         await engine.start()
         services.engine, services.stores.poke, services.leader = engine, engine.poke, leader
+        services.stores.condition = engine.condition
         self._parts.push_async_callback(leader.stop)  # first: what it has begun is then cut off
         leader.start(engine.lead)
         services.stores.capacity = capacity.Reader(cluster, self._overlay)

@@ -18,6 +18,7 @@ class ClusterStatus:
     sandbox: bool = False
     working: int = 0  # stores being provisioned or deleted right now
     queued: int = 0
+    cache_age: float = 0.0  # seconds since the quietest watch was heard
 
     @classmethod
     def of(cls, status: "EngineStatus", sandbox: bool) -> "ClusterStatus":

@@ -31,6 +31,7 @@ from provisioning import audit, names, wishes
 from provisioning.capacity import Reader, Room, look_ahead
 from provisioning.changes import Change, Changes
 from provisioning.database import Database, Moved, add_events
+from provisioning.health import Condition, Health
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.secrets import SealBroken, Sealer, generate
 from provisioning.states import IN_FLIGHT, State
@@ -56,7 +57,7 @@ _SHOWN = or_(
 
 
 class ReasonView(BaseModel):
-    """Why a store failed, or what it waits for."""
+    """Why a store failed, is degraded, or what it waits for."""
 
     code: str
     message: str
@@ -80,7 +81,7 @@ class StoreView(BaseModel):
     created_at: datetime
     ready_at: datetime | None
     plan: str
-    health: str | None
+    health: Health | None  # of a READY store
     queue_position: int | None  # 1 is next; while REQUESTED
     destroy_at: datetime | None  # until then its deletion can be undone; None when it cannot
     eta_seconds: int | None  # until READY, by what recent stores took; while it is on its way
@@ -126,6 +127,7 @@ class Stores:
     def __init__(self, database: Database, changes: Changes, settings: Settings, sealer: Sealer) -> None:
         self._database, self._changes, self._settings, self._sealer = database, changes, settings, sealer
         self.poke: Callable[[str], None] = lambda name: None  # the engine's, once there is one
+        self.condition: Callable[[Store], Condition] = _unknown  # likewise
         self.capacity: Reader | None = None  # once there is a cluster
         self._store_url = settings.store_url
         self._addressed, self._creating = asyncio.Event(), asyncio.Lock()
@@ -399,12 +401,14 @@ class Stores:
     async def _views(self, session: AsyncSession, stores: Sequence[Store]) -> builtins.list[StoreView]:
         owners = await _emails(session, {store.owner_id for store in stores})
         waits = await waiting.look(session, self._settings.at_once) if _any_in_flight(stores) else waiting.Waits()
+        conditions = {store.id: self.condition(store) for store in stores}
         return [
             StoreView(
-                **store.model_dump(exclude=_NOT_VIEWED),
+                **store.model_dump(exclude={*_NOT_VIEWED, "reason"}),
                 destroy_at=wishes.undo_until(store),
                 owner=owners.get(store.owner_id, ""),
-                health="ok" if store.state is State.READY else None,
+                reason=_reason(store, conditions[store.id]),
+                health=conditions[store.id].health,
                 queue_position=waits.position(store),
                 eta_seconds=waits.seconds(store),
             )
@@ -418,6 +422,17 @@ _NOT_VIEWED = {"owner_id", "options", "state_at", "destroy_at", "destroying_at",
 def _visible(actor: Actor) -> builtins.list[Any]:
     """The condition that leaves what the actor may see."""
     return [] if actor.admin else [col(Store.owner_id) == actor.user_id]
+
+
+def _unknown(store: Store) -> Condition:
+    return Condition(Health.UNKNOWN if store.state is State.READY else None)
+
+
+def _reason(store: Store, condition: Condition) -> ReasonView | None:
+    """Why it failed, which is kept, or what is the matter just now."""
+    if store.reason is not None:
+        return ReasonView.model_validate(store.reason)
+    return ReasonView.model_validate(condition.reason.as_dict()) if condition.reason else None
 
 
 def _any_in_flight(stores: Sequence[Store]) -> bool:

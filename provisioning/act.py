@@ -4,34 +4,34 @@ After a write, the answer goes into the cache at once, so that the next look at 
 moment later).
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from provisioning import names
+from provisioning import names, objects, release
 from provisioning.cache import Cache
-from provisioning.cluster import Cluster, ClusterError, Obj
+from provisioning.cluster import FIELD_MANAGER, Cluster, ClusterError, Obj
+from provisioning.drift import Drift, changed_by, differences
 from provisioning.failures import reference, time_of
 from provisioning.helm import Helm, HelmError
 from provisioning.models import Store
-from provisioning.observe import RELEASE_TYPE, SPEC, newest_release, workloads
 from provisioning.observe import replicas as wanted_replicas
-from provisioning.templates import LABEL_INSTALLATION, LABEL_STORE
+from provisioning.observe import workloads
+from provisioning.wanted import Wanted
 
 log = logging.getLogger(__name__)
 
+# Whose fields of an object are not somebody's change: ours, Helm's, and Kubernetes' own controllers'.
+_KNOWN_MANAGERS = (FIELD_MANAGER, release.FIELD_MANAGER, "kube-controller-manager", "kube-apiserver", "kubelet")
+
 
 @dataclass(frozen=True)
-class Wanted:
-    """Everything that a store should consist of."""
+class Mended:
+    """Something that was not as it was asked for, and was put back.  `by`: who changed it, if the cluster says."""
 
-    namespace: Obj
-    surroundings: Sequence[Obj]
-    chart: Path
-    values: Mapping[str, Any]
-    spec: str  # fingerprint of chart and values
+    drift: Drift
+    by: str = ""
 
 
 class Foreign(Exception):
@@ -44,35 +44,57 @@ class Actor:
     def __init__(self, cluster: Cluster, cache: Cache, helm: Helm, helm_time_limit: float) -> None:
         self._cluster, self._cache, self._helm, self._helm_time_limit = cluster, cache, helm, helm_time_limit
 
-    async def create_namespace(self, wanted: Wanted) -> None:
-        """Raises Foreign where a namespace of that name is somebody else's."""
+    async def create_namespace(self, wanted: Wanted) -> bool:
+        """Whether it had to be made; one of ours that lost its labels gets them back.
+
+        Raises Foreign where a namespace of that name is somebody else's.
+        """
         try:
             self._cache.put(await self._cluster.create(wanted.namespace))
+            return True
         except ClusterError as error:
             if error.status != 409:
                 raise
             name = wanted.namespace["metadata"]["name"]
             there = await self._cluster.get("Namespace", name)
             if there is None:
-                return  # it went in between; the next look creates it
-            ours = wanted.namespace["metadata"]["labels"]
-            labels = there["metadata"].get("labels") or {}
-            if any(labels.get(key) != ours[key] for key in (LABEL_INSTALLATION, LABEL_STORE)):
+                return False  # it went in between; the next look creates it
+            if not objects.belongs_to(there, wanted.ours[1]):
                 raise Foreign(f"the namespace {name} is there already and belongs to somebody else") from error
-            self._cache.put(there)
+            self._cache.put(await self._cluster.apply(wanted.namespace))
+            return False
 
     async def apply(self, wanted: Wanted) -> None:
-        for obj in wanted.surroundings:
-            self._cache.put(await self._cluster.apply(obj))
+        """Everything around the release, in a namespace that is new."""
+        for obj in await asyncio.gather(*(self._cluster.apply(obj) for obj in wanted.surroundings)):
+            self._cache.put(obj)
+
+    async def mend(self, drifts: Iterable[Drift]) -> list[Mended]:
+        """Put back what drifted; what the cluster itself, not the cache, says was different."""
+        mended = []
+        for drift in drifts:
+            metadata = drift.wanted["metadata"]
+            there = await self._cluster.get(drift.wanted["kind"], metadata["name"], metadata.get("namespace"))
+            different = () if there is None else differences(drift.wanted, there)
+            if there is not None and not different:  # the cache was behind
+                self._cache.put({**there, "kind": drift.wanted["kind"]})
+                continue
+            self._cache.put(await self._cluster.apply(drift.wanted, drift.manager))
+            by = changed_by(there, _KNOWN_MANAGERS) if there else ""
+            mended.append(Mended(replace(drift, differences=different), by))
+        return mended
 
     async def install(self, wanted: Wanted) -> int:
-        """Install or upgrade the release; the revision."""
-        name = wanted.namespace["metadata"]["name"]
-        labels = {**wanted.values["labels"], SPEC: wanted.spec}
+        """Install or upgrade the release; the revision.  Raises Foreign where a release of that name is not ours."""
+        key, value = wanted.ours
+        for secret in await self._refresh_releases(wanted.name):
+            if secret["metadata"]["labels"].get(key) != value:
+                raise Foreign(f"the Helm release {wanted.name} is there already and belongs to somebody else")
+        labels = {**wanted.values["labels"], release.SPEC: wanted.spec, release.RUNNER: self._helm.runner}
         try:
             return await self._helm.upgrade_install(
-                name,
-                name,
+                wanted.name,
+                wanted.name,
                 wanted.chart,
                 wanted.values,
                 labels,
@@ -80,16 +102,22 @@ class Actor:
                 force_conflicts=True,  # what somebody changed by hand becomes again what was asked for
             )
         finally:
-            await self._refresh_releases(name)
+            await self._refresh_releases(wanted.name)
 
     async def unlock(self, store: Store) -> None:
         """Remove the record of an operation that nobody runs any more; the revision before it stands again."""
         namespace = names.namespace(store.name)
         await self._refresh_releases(namespace)
-        secret = newest_release(self._cache.objects(namespace))
-        if secret is not None and secret["metadata"]["labels"].get("status", "").startswith("pending-"):
-            await self._cluster.delete("Secret", secret["metadata"]["name"], namespace, uid=secret["metadata"]["uid"])
+        found = release.revisions(self._cache.objects(namespace))
+        if found and found[-1]["metadata"]["labels"].get("status", "").startswith("pending-"):
+            metadata = found[-1]["metadata"]
+            await self._cluster.delete("Secret", metadata["name"], namespace, uid=metadata["uid"])
             await self._refresh_releases(namespace)
+
+    def lock_abandoned(self, store: Store, runner: str) -> bool:
+        """Whether the helm that locked the store's release ran on this machine, and runs no more."""
+        name = names.namespace(store.name)
+        return runner == self._helm.runner and not self._helm.is_running(name, name)
 
     async def replace_pod(self, store: Store, pod: str) -> None:
         await self._cluster.delete("Pod", pod, names.namespace(store.name))
@@ -121,7 +149,7 @@ class Actor:
         there = await self._cluster.get("Namespace", name)
         if there is None:
             return
-        if (there["metadata"].get("labels") or {}).get(LABEL_STORE) != store.id:
+        if not objects.belongs_to(there, store.id):
             raise Foreign(f"the namespace {name} belongs to somebody else")
         await self._cluster.delete("Namespace", name, uid=there["metadata"]["uid"])
 
@@ -135,19 +163,20 @@ class Actor:
         name = names.namespace(store.name)
         there = await self._cluster.get("Namespace", name)
         if there is not None:
-            ours = (there["metadata"].get("labels") or {}).get(LABEL_STORE) == store.id
-            return [f"namespace/{name}"] if ours else []
+            return [f"namespace/{name}"] if objects.belongs_to(there, store.id) else []
         volumes, _ = await self._cluster.list_all("PersistentVolume")
-        left = [volume for volume in volumes if self._is_of(volume, store)]
+        left = [volume for volume in volumes if self._held(volume, store)]
         for volume in left:
             retained = volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain"
             if retained and not volume["metadata"].get("deletionTimestamp"):
                 metadata = volume["metadata"]
                 await self._cluster.delete("PersistentVolume", metadata["name"], uid=metadata["uid"])
+        if not left:
+            self._helm.forget(name, name)
         return [reference(volume) for volume in left]
 
     @staticmethod
-    def _is_of(volume: Obj, store: Store) -> bool:
+    def _held(volume: Obj, store: Store) -> bool:
         claim = volume["spec"].get("claimRef") or {}
         made = time_of(volume["metadata"]["creationTimestamp"])
         return claim.get("namespace") == names.namespace(store.name) and made >= store.created_at.replace(microsecond=0)
@@ -155,6 +184,6 @@ class Actor:
     async def _refresh_releases(self, namespace: str) -> list[Obj]:
         """Read the release's Secrets anew into the cache: Helm wrote them, not we."""
         secrets, _ = await self._cluster.list_all("Secret", namespace, selector="owner=helm")
-        releases = [secret for secret in secrets if secret.get("type") == RELEASE_TYPE]
-        self._cache.put_all("Secret", namespace, releases, kept=lambda obj: obj.get("type") != RELEASE_TYPE)
+        releases = [secret for secret in secrets if secret.get("type") == release.TYPE]
+        self._cache.put_all("Secret", namespace, releases, kept=lambda obj: obj.get("type") != release.TYPE)
         return releases

@@ -3,7 +3,8 @@
 A quiet store so costs no API call.  Why it is safe to decide by a cache: objects enter only by a list, a watch that
 goes on from that list, or the answer to a write of our own, and never in place of a newer version; any error of a
 stream throws the kind back to a new list; a stream is also ended, and listed anew, on a timer, since watches can die
-silently; and while any stream is broken, `trouble` says so and the engine waits rather than act on what it last saw.
+silently; and while any stream is broken or long silent, `trouble` says so and the engine waits rather than act on what
+it last saw.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from provisioning import release
 from provisioning.cluster import Cluster, ClusterError, Obj
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,7 @@ DIGEST = "storefleet.dev/cached-digest"
 """An annotation that a cached Secret carries in place of its data; exists in this process only."""
 
 RELIST_AFTER = 600.0  # seconds
+SILENT_TOO_LONG = 180.0  # seconds; the cluster sends a bookmark about once a minute
 LONGEST_BACKOFF = 15.0
 
 
@@ -47,6 +50,8 @@ LABELLED = (
     "StatefulSet",
     "Deployment",
     "Ingress",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
 )
 WATCHED = (
     *(Watched(kind) for kind in LABELLED),
@@ -77,6 +82,7 @@ class _Stream:
     objects: dict[tuple[str, str], Obj] = field(default_factory=dict)  # by (its own namespace, name)
     trouble: str = "not listed yet"  # "" while list and watch go well
     listed: bool = False  # ever
+    heard: float = 0.0  # when it last said something, by the loop's clock
 
 
 class Cache:
@@ -88,6 +94,7 @@ class Cache:
         self._selector = f"storefleet.dev/installation={installation}"
         self._streams = {watched.kind: _Stream(watched) for watched in WATCHED}
         self._by_namespace: dict[str, dict[tuple[str, str, str], Obj]] = defaultdict(dict)
+        self._versions: dict[str, int] = defaultdict(int)  # by namespace: how often it changed
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -105,7 +112,16 @@ class Cache:
     @property
     def trouble(self) -> str:
         """Why the cache must not be acted on, as a sentence; "" when it may."""
-        return next((stream.trouble for stream in self._streams.values() if stream.trouble), "")
+        if broken := next((stream.trouble for stream in self._streams.values() if stream.trouble), ""):
+            return broken
+        silent = self.age
+        return f"the cluster's watches have been silent for {silent:.0f} seconds" if silent > SILENT_TOO_LONG else ""
+
+    @property
+    def age(self) -> float:
+        """Seconds since the watch that has been silent longest was heard."""
+        now = asyncio.get_running_loop().time()
+        return now - min(stream.heard for stream in self._streams.values())
 
     @property
     def listed(self) -> bool:
@@ -115,6 +131,10 @@ class Cache:
     def objects(self, namespace: str) -> list[Obj]:
         """Everything known of one store's namespace."""
         return list(self._by_namespace.get(namespace, {}).values())
+
+    def version(self, namespace: str) -> int:
+        """A number that is another one whenever anything about the namespace changed."""
+        return self._versions[namespace]
 
     def put(self, obj: Obj) -> None:
         """Take in the answer to a write of our own, so that the next look sees it before the watch tells."""
@@ -143,11 +163,12 @@ class Cache:
                 self._replace(stream, objects)
                 stream.trouble, stream.listed = "", True
                 listed, backoff = loop.time(), 0.2
+                stream.heard = listed
                 while loop.time() - listed < RELIST_AFTER:
                     seconds = random.randint(240, 300)  # noqa: S311 - spreads the streams over time
                     async with contextlib.aclosing(self._cluster.watch(kind, version, selector, seconds)) as changes:
                         async for change, obj in changes:
-                            version = obj["metadata"]["resourceVersion"]
+                            version, stream.heard = obj["metadata"]["resourceVersion"], loop.time()
                             if change == "DELETED":
                                 self._drop(stream, {**obj, "kind": kind})
                             elif change != "BOOKMARK":
@@ -186,7 +207,7 @@ class Cache:
         obj = _slim(obj)
         stream.objects[key] = obj
         self._by_namespace[namespace][(obj["kind"], *key)] = obj
-        self._on_change(namespace)
+        self._changed(namespace)
 
     def _drop(self, stream: _Stream, obj: Obj) -> None:
         key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
@@ -199,6 +220,10 @@ class Cache:
         objects.pop((known["kind"], *key), None)
         if not objects:
             del self._by_namespace[namespace]
+        self._changed(namespace)
+
+    def _changed(self, namespace: str) -> None:
+        self._versions[namespace] += 1
         self._on_change(namespace)
 
 
@@ -208,11 +233,15 @@ def _version(obj: Obj) -> int:
 
 
 def _slim(obj: Obj) -> Obj:
-    """The object without what nobody here reads; of a Secret's data only a fingerprint stays in memory."""
+    """The object without what nobody here reads; of a Secret's data only a fingerprint stays in memory,
+    and of Helm's record the manifest, in which there are no secrets."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
     slim = {**obj, "metadata": metadata}
     if obj["kind"] == "Secret":
         slim.pop("stringData", None)
-        annotations = {**(metadata.get("annotations") or {}), DIGEST: digest(slim.pop("data", None) or {})}
+        annotations = dict(metadata.get("annotations") or {})
+        if obj.get("type") == release.TYPE:
+            annotations[release.MANIFEST] = release.packed_manifest(obj)
+        annotations[DIGEST] = digest(slim.pop("data", None) or {})
         slim["metadata"] = {**metadata, "annotations": annotations}
     return slim

@@ -65,6 +65,8 @@ KINDS: dict[str, Kind] = {
         Kind("Lease", "coordination.k8s.io/v1", "leases"),
         Kind("IngressClass", "networking.k8s.io/v1", "ingressclasses", namespaced=False),
         Kind("Certificate", "cert-manager.io/v1", "certificates"),  # where there is a cert-manager
+        Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
+        Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
     )
 }
 
@@ -199,19 +201,19 @@ class Cluster:
         path = kind.path(obj["metadata"].get("namespace"))
         return await self._request("POST", path, query=[("fieldManager", FIELD_MANAGER)], body=obj)
 
-    async def update(self, obj: Obj) -> Obj:
+    async def update(self, obj: Obj, manager: str = FIELD_MANAGER) -> Obj:
         """Put `obj` in the place of the version that it names; ClusterError with status 409 when it is another now."""
         metadata = obj["metadata"]
         path = KINDS[obj["kind"]].path(metadata.get("namespace"), metadata["name"])
-        return await self._request("PUT", path, query=[("fieldManager", FIELD_MANAGER)], body=obj)
+        return await self._request("PUT", path, query=[("fieldManager", manager)], body=obj)
 
-    async def apply(self, obj: Obj) -> Obj:
-        """Server-side apply: the fields in `obj` become ours, also where somebody else set them."""
+    async def apply(self, obj: Obj, manager: str = FIELD_MANAGER) -> Obj:
+        """Server-side apply: the fields in `obj` become `manager`'s, also where somebody else set them."""
         kind, metadata = KINDS[obj["kind"]], obj["metadata"]
         return await self._request(
             "PATCH",
             kind.path(metadata.get("namespace"), metadata["name"]),
-            query=[("fieldManager", FIELD_MANAGER), ("force", "true")],
+            query=[("fieldManager", manager), ("force", "true")],
             body=obj,
             content_type="application/apply-patch+yaml",
         )

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from provisioning.drift import Drift
 from provisioning.failures import Finding, Reason, timed_out, trouble_with
+from provisioning.failures.causes import FOREIGN_RELEASE
+from provisioning.release import Release
 from provisioning.states import State
 
 
@@ -18,16 +21,6 @@ class Presence(StrEnum):
     ABSENT = "absent"
     THERE = "there"
     TERMINATING = "terminating"
-
-
-class Release(StrEnum):
-    """What is known of a Helm release, read from its Secrets."""
-
-    ABSENT = "absent"
-    LOCKED = "locked"  # pending-*: a helm works on it, or died over it
-    FAILED = "failed"
-    OUT_OF_SYNC = "out of sync"  # deployed, but from another chart or other values than are wanted
-    IN_SYNC = "in sync"
 
 
 @dataclass(frozen=True)
@@ -46,9 +39,12 @@ class Observed:
 
     trouble: str = ""  # why what follows must not be acted on; "" when it may be
     namespace: Presence = Presence.ABSENT
-    missing: frozenset[str] = frozenset()  # of what the engine applies: "Secret store-secrets"
+    drift: tuple[Drift, ...] = ()  # of what the engine applies: namespace, secret, quota, limits, policies
     release: Release = Release.ABSENT
-    locked_since: datetime | None = None
+    release_at: datetime | None = None  # when it came into that state, by the cluster's clock
+    release_drift: tuple[Drift, ...] = ()  # of the objects that a deployed release made
+    runner: str = ""  # on which machine the newest revision's helm ran
+    lock_abandoned: bool = False  # the helm that locked the release is known to be dead
     waiting_for: str = ""  # the first part that is not ready; "" when all are
     finding: Finding | None = None  # why
     blocked: Finding | None = None  # what the last step failed of, if it did
@@ -62,7 +58,7 @@ class Do(StrEnum):
 
     WAIT = "wait"
     CREATE_NAMESPACE = "create namespace"
-    APPLY = "apply secrets, quota and policies"
+    APPLY = "apply what is missing or was changed"
     UNLOCK = "unlock release"
     INSTALL = "install or upgrade release"
     REPLACE_POD = "replace a pod that an earlier attempt left broken"
@@ -92,6 +88,11 @@ class Limits:
 
     provisioning: timedelta = timedelta(minutes=10)
     helm: timedelta = timedelta(seconds=60)  # of one helm command; a lock that is older has no owner any more
+    settling: timedelta = timedelta(seconds=5)  # until the watches have told all that a new release made
+    illness: timedelta = timedelta(seconds=3)  # what is mended sooner is not worth a line
+
+
+UNMANAGED = FOREIGN_RELEASE.found("The Helm release of the store's name is somebody else's", []).reason
 
 
 def decide(desired: Desired, observed: Observed, now: datetime, limits: Limits) -> Step:
@@ -119,18 +120,22 @@ def _towards_presence(desired: Desired, observed: Observed, now: datetime, limit
         return Step(Do.WAIT, waiting_for="the old namespace to go")
     if observed.namespace is Presence.ABSENT:
         return Step(Do.CREATE_NAMESPACE)
-    if observed.missing:
+    if observed.release is Release.UNMANAGED:
+        return Step(Do.WAIT if ready else Do.MARK_FAILED, waiting_for=UNMANAGED.message, reason=UNMANAGED)
+    if observed.drift:
         return Step(Do.APPLY)
     if observed.release is Release.LOCKED:
         return _unlock_or_wait(observed, now, limits)
     if observed.release in (Release.ABSENT, Release.FAILED):
         return Step(Do.INSTALL)
+    if not ready and observed.release is Release.OUT_OF_SYNC:
+        return Step(Do.INSTALL)
+    if not ready and observed.stopped:
+        return Step(Do.START)
+    if observed.release_drift and (ready or _age(observed, now) >= limits.settling):
+        return Step(Do.APPLY)
     if ready:
         return Step(Do.WAIT)
-    if observed.release is Release.OUT_OF_SYNC:
-        return Step(Do.INSTALL)
-    if observed.stopped:
-        return Step(Do.START)
     if observed.finding is not None and observed.finding.lasting:
         return _give_up_or_try_anew(desired, observed.finding)
     if observed.waiting_for:
@@ -158,7 +163,8 @@ def _towards_absence(observed: Observed, now: datetime, limits: Limits) -> Step:
     if observed.namespace is Presence.THERE:
         if observed.release is Release.LOCKED:
             return _unlock_or_wait(observed, now, limits)
-        return Step(Do.DELETE_NAMESPACE if observed.release is Release.ABSENT else Do.UNINSTALL)
+        nothing = observed.release in (Release.ABSENT, Release.UNMANAGED)
+        return Step(Do.DELETE_NAMESPACE if nothing else Do.UNINSTALL)
     if observed.namespace is Presence.TERMINATING:
         return Step(Do.WAIT, waiting_for="; ".join(observed.held_by) or "the namespace to go")
     return Step(Do.REMOVE)
@@ -166,6 +172,10 @@ def _towards_absence(observed: Observed, now: datetime, limits: Limits) -> Step:
 
 def _unlock_or_wait(observed: Observed, now: datetime, limits: Limits) -> Step:
     """A lock is broken only when no helm can be at work under it any more."""
-    if observed.locked_since is not None and now - observed.locked_since < limits.helm:
-        return Step(Do.WAIT, waiting_for="another Helm operation to end")
-    return Step(Do.UNLOCK)
+    if observed.lock_abandoned or _age(observed, now) >= limits.helm:
+        return Step(Do.UNLOCK)
+    return Step(Do.WAIT, waiting_for="another Helm operation to end")
+
+
+def _age(observed: Observed, now: datetime) -> timedelta:
+    return now - observed.release_at if observed.release_at else timedelta.max

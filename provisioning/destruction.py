@@ -11,12 +11,12 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import audit, names
-from provisioning.cluster import Cluster, Obj
+from provisioning.cluster import Cluster
 from provisioning.database import Database
 from provisioning.decide import Desired
 from provisioning.inventory import Item, inventory
 from provisioning.models import Event, Level, Store, now
-from provisioning.templates import LABEL_STORE
+from provisioning.objects import belongs_to
 
 MOST_OBJECTS = 500  # named in a receipt; of those beyond it tells the number
 
@@ -44,10 +44,13 @@ async def begin(database: Database, cluster: Cluster, session: AsyncSession, sto
     namespace = names.namespace(store.name)
     there = await cluster.get("Namespace", namespace)
     # What is in somebody else's namespace is not the store's; where there is none, volumes may be left.
-    items = [] if there is not None and not _is_of(there, store) else await inventory(cluster, namespace)
+    ours = there if there is not None and belongs_to(there, store.id) else None
+    items = [] if there is not None and ours is None else await inventory(cluster, namespace)
     volumes = [each for each in items if each.kind == "PersistentVolume" and each.created >= _second(store.created_at)]
     found: dict[str, Any] = {
-        "namespace": {"name": namespace, "uid": there["metadata"]["uid"]} if there and _is_of(there, store) else None,
+        "namespace": {"name": namespace, "uid": there["metadata"]["uid"]}
+        if there and belongs_to(there, store.id)
+        else None,
         "objects": [_named(each) for each in items[:MOST_OBJECTS]],
         "count": len(items),
         "volumes": [_named(each) for each in volumes[:MOST_OBJECTS]],
@@ -63,7 +66,7 @@ async def absence(cluster: Cluster, store: Store) -> list[str] | None:
     """
     namespace = names.namespace(store.name)
     there = await cluster.get("Namespace", namespace)
-    if there is not None and _is_of(there, store):
+    if there is not None and belongs_to(there, store.id):
         return None
     volumes = (store.inventory or {}).get("volumes", [])
     left = {each["metadata"]["uid"] for each in (await cluster.list_all("PersistentVolume"))[0]}
@@ -85,10 +88,6 @@ async def leave_receipt(session: AsyncSession, store: Store, absent: list[str]) 
         "absent": [*absent, f"store/{store.name}"],
     }
     await audit.append(session, audit.ENGINE, "store.deleted", store=store, detail=receipt)
-
-
-def _is_of(namespace: Obj, store: Store) -> bool:
-    return bool((namespace["metadata"].get("labels") or {}).get(LABEL_STORE) == store.id)
 
 
 def _second(at: datetime) -> datetime:

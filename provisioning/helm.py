@@ -6,11 +6,17 @@ A process, because Helm can take its process down with it, and because a process
 Values go in as a file on standard input: nothing of them is on a command line, and nothing is left on a disk.  The
 environment is a short list, so that no secret of ours reaches a chart's tools or a crash report.  If we are killed, a
 helm that runs is left to end by itself: a finished release is worth more than a locked one.
+
+A helm that changes a release holds an open, locked file of that release's name for as long as it lives, whatever
+becomes of us: so whoever comes after us on this machine knows at once whether anybody is at work on a release that is
+`pending`.
 """
 
 import asyncio
 import contextlib
 import csv
+import fcntl
+import functools
 import importlib.util
 import io
 import json
@@ -20,8 +26,9 @@ import shutil
 import signal
 import sys
 import tempfile
+import uuid
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +59,17 @@ class HelmError(Exception):
 class Helm:
     """Runs helm against one cluster.  Runs for different releases may go on side by side."""
 
-    def __init__(self, kubeconfig: Path | None, context: str | None, command: Sequence[str] | None = None) -> None:
-        """Without `kubeconfig`, helm uses the pod's own account.  `command`: instead of the one that is found."""
+    def __init__(
+        self,
+        kubeconfig: Path | None,
+        context: str | None,
+        command: Sequence[str] | None = None,
+        locks: Path | None = None,
+    ) -> None:
+        """Without `kubeconfig`, helm uses the pod's own account.  `command`: instead of the one that is found.
+
+        `locks`: the folder of the lock files, which those who come after us look into; made if it is not there.
+        """
         self._cluster: list[str] = []
         if kubeconfig is not None:
             self._cluster += ["--kubeconfig", str(kubeconfig)]
@@ -68,6 +84,28 @@ class Helm:
             name: f"{folder}/{name.lower()}"
             for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "KUBECACHEDIR")
         }
+        self._locks = locks or Path(folder) / "locks"
+        self._locks.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @functools.cached_property
+    def runner(self) -> str:
+        """The name of the lock folder, the same for all who share it: elsewhere nothing is known of our helms."""
+        file = self._locks / "id"
+        with contextlib.suppress(FileExistsError), file.open("x") as new:
+            new.write(uuid.uuid4().hex)
+        return file.read_text()
+
+    def is_running(self, release: str, namespace: str) -> bool:
+        """Whether a helm on this machine, ours or one that outlived its parent, is at work on the release."""
+        try:
+            with self._locked(release, namespace):
+                return False
+        except BlockingIOError:
+            return True
+
+    def forget(self, release: str, namespace: str) -> None:
+        """The release is gone for good: leave no file of it."""
+        self._lock_file(release, namespace).unlink(missing_ok=True)
 
     async def upgrade_install(
         self,
@@ -88,7 +126,8 @@ class Helm:
         """
         arguments = ["upgrade", "--install", "--values", "-", "--labels", _pairs(labels), "--hide-notes"]
         arguments += ["--history-max", str(HISTORY), *(["--force-conflicts"] if force_conflicts else [])]
-        said = await self._act([*arguments, "--", release, str(chart)], namespace, time_limit, document(values))
+        arguments += ["--", release, str(chart)]
+        said = await self._act(arguments, release, namespace, time_limit, document(values))
         # As text: with `--output json`, helm prints the whole chart and everything rendered too.
         revision = re.search(r"^REVISION: (\d+)$", said, re.MULTILINE)
         if revision is None:
@@ -97,23 +136,43 @@ class Helm:
 
     async def uninstall(self, release: str, namespace: str, time_limit: float) -> None:
         """Uninstall the release; one that is not there is fine.  Does not wait for its objects to go."""
-        await self._act(["uninstall", "--ignore-not-found", "--", release], namespace, time_limit)
+        await self._act(["uninstall", "--ignore-not-found", "--", release], release, namespace, time_limit)
 
     async def rollback(self, release: str, namespace: str, revision: int, time_limit: float) -> None:
         """Make what `revision` was the newest one again.  Raises HelmError, also where there is no such revision."""
         arguments = ["rollback", "--history-max", str(HISTORY), "--", release, str(revision)]
-        await self._act(arguments, namespace, time_limit)
+        await self._act(arguments, release, namespace, time_limit)
 
     async def version(self) -> str:
         """Helm's own version: "v4.2.3"."""
         return await self._version_of(await self._found())
 
-    async def _act(self, arguments: list[str], namespace: str, time_limit: float, given: bytes = b"") -> str:
+    async def _act(
+        self, arguments: list[str], release: str, namespace: str, time_limit: float, given: bytes = b""
+    ) -> str:
         verb, *rest = arguments
         # For a hook; sooner than we, so that helm itself tells which hook did not end.
         timeout = f"{max(1, int(time_limit * 0.8))}s"
         where = ["--namespace", namespace, *self._cluster, "--timeout", timeout]
-        return await self._run([*await self._found(), verb, *where, *rest], verb, time_limit, given)
+        command = [*await self._found(), verb, *where, *rest]
+        try:
+            with self._locked(release, namespace) as lock:
+                return await self._run(command, verb, time_limit, given, lock)
+        except BlockingIOError as error:
+            raise HelmError("another helm is still at work on this release") from error
+
+    def _lock_file(self, release: str, namespace: str) -> Path:
+        return self._locks / f"{namespace}.{release}.lock"
+
+    @contextlib.contextmanager
+    def _locked(self, release: str, namespace: str) -> Iterator[int]:
+        """The release's lock, as an open file.  Raises BlockingIOError when somebody holds it."""
+        lock = os.open(self._lock_file(release, namespace), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield lock
+        finally:
+            os.close(lock)  # a child that has it open as well keeps it locked
 
     async def _found(self) -> tuple[str, ...]:
         """How helm is run on this machine; looked for once.  Raises HelmError where there is none."""
@@ -147,7 +206,9 @@ class Helm:
         # An empty kubeconfig, so that ~/.kube/config is never taken unasked: it may be somebody's production.
         return {**passed_on, **self._folders, "KUBECONFIG": os.devnull}
 
-    async def _run(self, command: Sequence[str], verb: str, time_limit: float, given: bytes = b"") -> str:
+    async def _run(
+        self, command: Sequence[str], verb: str, time_limit: float, given: bytes = b"", lock: int | None = None
+    ) -> str:
         """What helm printed.  Whatever happens to the caller, the process ends."""
         try:
             process = await asyncio.create_subprocess_exec(
@@ -156,6 +217,7 @@ class Helm:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env=self._environment(),
+                pass_fds=() if lock is None else (lock,),
                 start_new_session=True,  # a process group of its own: what helm starts is ended with it
             )
         except OSError as error:

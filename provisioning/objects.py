@@ -16,6 +16,9 @@ from provisioning.templates import LABEL_STORE, PLANS, labels
 _PEERS = {"matchLabels": {"app.kubernetes.io/name": "medusa"}}
 _DATABASE = {"matchLabels": {"app.kubernetes.io/name": "postgres"}}
 
+OWNER = "storefleet.dev/owner"
+"""An annotation of a namespace that says once more whose it is: labels may be taken off by hand."""
+
 
 def namespace(store: Store, installation: str) -> Obj:
     """The store's namespace; its pods must pass Pod Security "restricted"."""
@@ -29,9 +32,16 @@ def namespace(store: Store, installation: str) -> Obj:
                 "pod-security.kubernetes.io/enforce": "restricted",
                 "pod-security.kubernetes.io/warn": "restricted",
             },
-            "annotations": {"storefleet.dev/store-name": store.name},
+            "annotations": {"storefleet.dev/store-name": store.name, OWNER: f"{installation}/{store.id}"},
         },
     }
+
+
+def belongs_to(there: Obj, store_id: str) -> bool:
+    """Whether a namespace that is there is the store's, by its label or its annotation."""
+    metadata = there["metadata"]
+    owner = (metadata.get("annotations") or {}).get(OWNER, "")
+    return (metadata.get("labels") or {}).get(LABEL_STORE) == store_id or owner.endswith(f"/{store_id}")
 
 
 def surroundings(store: Store, installation: str, secrets: Mapping[str, str]) -> list[Obj]:

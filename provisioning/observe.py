@@ -1,34 +1,41 @@
 """From a store's cached objects to what `decide` needs to know.  Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from provisioning.cluster import Obj
-from provisioning.decide import Observed, Presence, Release
-from provisioning.failures import PARTS, condition, diagnose, of_kind, part_of, time_of
+from provisioning.cache import DIGEST, digest
+from provisioning.cluster import FIELD_MANAGER, Obj
+from provisioning.decide import Observed, Presence
+from provisioning.drift import Drift, differences
+from provisioning.failures import PARTS, condition, diagnose, of_kind, part_of
+from provisioning.release import FIELD_MANAGER as HELM
+from provisioning.release import Release, newest
+from provisioning.wanted import Wanted
 
-SPEC = "storefleet.dev/spec"
-"""The label of a release that says from which chart and values it was made."""
 
-RELEASE_TYPE = "helm.sh/release.v1"
-
-
-def observe(objects: Sequence[Obj], *, applied: Iterable[Obj], spec: str, since: datetime) -> Observed:
+def observe(objects: Sequence[Obj], wanted: Wanted, since: datetime) -> Observed:
     """What `objects`, all that is known of one store's namespace, amount to.
 
-    `applied`: what the engine wants to be there beside the release.  `spec`: the wanted release's fingerprint.
     `since`: when the store came into its present state; warnings from before it say nothing of this attempt.
     """
     namespaces = of_kind(objects, "Namespace")
-    release, locked_since = release_state(objects, spec)
-    there = {(obj["kind"], obj["metadata"]["name"]) for obj in objects}
-    wanted = ((obj["kind"], obj["metadata"]["name"]) for obj in applied)
+    presence = presence_of(namespaces)
+    revision = newest(objects, wanted.ours, wanted.spec)
+    state = revision.state if revision else Release.ABSENT
+    manifest = revision.manifest if revision else ()
+    there = {(obj["kind"], obj["metadata"]["name"]): obj for obj in objects}
+    around = [wanted.namespace, *wanted.surroundings]
+    release_drift = tuple(_drift(manifest, there, HELM)) if presence is Presence.THERE else ()
+    if release_drift and state is Release.IN_SYNC:
+        state = Release.DRIFTED
     return Observed(
-        namespace=_presence(namespaces),
-        missing=frozenset(f"{kind} {name}" for kind, name in wanted if (kind, name) not in there),
-        release=release,
-        locked_since=locked_since,
-        waiting_for=_waiting_for(objects),
+        namespace=presence,
+        drift=tuple(_drift(around, there, FIELD_MANAGER)) if presence is Presence.THERE else (),
+        release=state,
+        release_at=revision.at if revision else None,
+        runner=revision.runner if revision else "",
+        release_drift=release_drift,
+        waiting_for=waiting_for(objects),
         finding=diagnose(objects, since),
         held_by=_held_by(namespaces),
         running=any(replicas(each) > 0 for each in workloads(objects)),
@@ -36,33 +43,14 @@ def observe(objects: Sequence[Obj], *, applied: Iterable[Obj], spec: str, since:
     )
 
 
-def newest_release(objects: Iterable[Obj]) -> Obj | None:
-    """The Secret of the newest revision of the store's release."""
-    secrets = [obj for obj in objects if obj["kind"] == "Secret" and obj.get("type") == RELEASE_TYPE]
-    return max(secrets, key=lambda obj: int(obj["metadata"]["labels"]["version"]), default=None)
-
-
-def release_state(objects: Sequence[Obj], spec: str) -> tuple[Release, datetime | None]:
-    """The state of the release, and since when it is locked if it is."""
-    secret = newest_release(objects)
-    if secret is None:
-        return Release.ABSENT, None
-    labels = secret["metadata"]["labels"]
-    status = labels.get("status", "")
-    if status.startswith("pending-"):
-        return Release.LOCKED, time_of(secret["metadata"]["creationTimestamp"])
-    if status != "deployed":  # failed, or an uninstall that was cut off: doing it again is right
-        return Release.FAILED, None
-    return (Release.IN_SYNC if labels.get(SPEC) == spec else Release.OUT_OF_SYNC), None
-
-
-def _presence(namespaces: Sequence[Obj]) -> Presence:
+def presence_of(namespaces: Sequence[Obj]) -> Presence:
+    """`namespaces`: the one of a store, or none."""
     if not namespaces:
         return Presence.ABSENT
     return Presence.TERMINATING if namespaces[0]["metadata"].get("deletionTimestamp") else Presence.THERE
 
 
-def _waiting_for(objects: Sequence[Obj]) -> str:
+def waiting_for(objects: Sequence[Obj]) -> str:
     """The first part that is not ready, as words; "" when all are."""
     for kind, name in (("StatefulSet", "postgres"), ("Deployment", "medusa")):
         workload = next((obj for obj in of_kind(objects, kind) if obj["metadata"]["name"] == name), None)
@@ -83,6 +71,27 @@ def workloads(objects: Sequence[Obj]) -> list[Obj]:
 def replicas(workload: Obj) -> int:
     """How many it wants."""
     return int(workload["spec"].get("replicas", 1))
+
+
+def _drift(wanted: Iterable[Obj], there: dict[tuple[str, str], Obj], manager: str) -> Iterator[Drift]:
+    for obj in wanted:
+        found = there.get((obj["kind"], obj["metadata"]["name"]))
+        if found is None:
+            yield Drift(obj, manager)
+        elif different := differences(_as_cached(obj), found):
+            yield Drift(obj, manager, different)
+
+
+def _as_cached(obj: Obj) -> Obj:
+    """The cache keeps of a Secret's data only a fingerprint."""
+    if obj["kind"] != "Secret":
+        return obj
+    metadata = obj["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), DIGEST: digest(obj.get("data") or {})}
+    return {
+        **{key: value for key, value in obj.items() if key != "data"},
+        "metadata": {**metadata, "annotations": annotations},
+    }
 
 
 def _rolled_out(workload: Obj) -> bool:

@@ -325,6 +325,12 @@ FOREIGN_NAMESPACE = Cause(
     Ends.AT_ONCE,
     "Remove or rename that namespace, or choose another name for the store.",
 )
+FOREIGN_RELEASE = Cause(
+    "foreign_release",
+    "There is a Helm release of the store's name that belongs to somebody else.",
+    Ends.AT_ONCE,
+    "Uninstall or rename that release, or choose another name for the store.",
+)
 
 # The cluster and Helm
 

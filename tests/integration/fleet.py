@@ -146,7 +146,9 @@ async def fleet_on(
             limits=limits or Limits(),
             **options,
         )
-        engine = Engine(database, cluster, Helm(sandbox.kubeconfig, None), changes, engine_options)
+        engine = Engine(
+            database, cluster, Helm(sandbox.kubeconfig, None, locks=folder / "helm"), changes, engine_options
+        )
         stack.push_async_callback(engine.stop)
         await engine.start()
         clock = asyncio.create_task(_clock(engine))

@@ -200,7 +200,8 @@ async def test_what_a_ready_store_lost_is_put_back_and_said(fleet, kind):
                 break
             await asyncio.sleep(0.02)
     assert after.get("data") == before.get("data")  # the same secrets as before
-    assert any(line.startswith("Missing and put back") for line in await fleet.lines("shop"))
+    said = "The namespace was deleted from outside" if kind == "Namespace" else f"Missing and put back: {kind.lower()}"
+    assert any(line.startswith(said) for line in await fleet.lines("shop"))
 
 
 async def test_an_engine_that_was_stopped_in_the_middle_is_taken_up_by_the_next(sandbox, tmp_path):

@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioning.decide import Desired, Do, Limits, Observed, Presence, Release, decide
+from provisioning.decide import Desired, Do, Limits, Observed, Presence, decide
+from provisioning.drift import Drift
 from provisioning.failures import Finding, Reason
+from provisioning.release import Release
 from provisioning.states import State
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LIMITS = Limits()
+DRIFT = Drift({"kind": "Secret", "metadata": {"name": "store-secrets"}}, "storefleet")
 LASTING = Finding(Reason("image_pull", "PostgreSQL pod failed to start: ImagePullBackOff"), lasting=True)
 PASSING = replace(LASTING, lasting=False)
 UP = Observed(namespace=Presence.THERE, release=Release.IN_SYNC)
@@ -29,12 +32,12 @@ def step(state, observed, *, age=1.0, destroy_at=None, destroying=True):
         (State.FAILED, Observed(), Do.WAIT),
         (State.PROVISIONING, Observed(), Do.CREATE_NAMESPACE),
         (State.PROVISIONING, Observed(namespace=Presence.TERMINATING), Do.WAIT),
-        (State.PROVISIONING, Observed(namespace=Presence.THERE, missing=frozenset({"Secret s"})), Do.APPLY),
+        (State.PROVISIONING, Observed(namespace=Presence.THERE, drift=(DRIFT,)), Do.APPLY),
         (State.PROVISIONING, Observed(namespace=Presence.THERE), Do.INSTALL),
         (State.PROVISIONING, replace(UP, release=Release.FAILED), Do.INSTALL),
         (State.PROVISIONING, replace(UP, release=Release.OUT_OF_SYNC, finding=LASTING), Do.INSTALL),
-        (State.PROVISIONING, replace(UP, release=Release.LOCKED, locked_since=NOON), Do.WAIT),
-        (State.PROVISIONING, replace(UP, release=Release.LOCKED, locked_since=NOON - LIMITS.helm), Do.UNLOCK),
+        (State.PROVISIONING, replace(UP, release=Release.LOCKED, release_at=NOON), Do.WAIT),
+        (State.PROVISIONING, replace(UP, release=Release.LOCKED, release_at=NOON - LIMITS.helm), Do.UNLOCK),
         (State.PROVISIONING, replace(UP, finding=LASTING, waiting_for="PostgreSQL"), Do.MARK_FAILED),
         (State.PROVISIONING, replace(UP, finding=PASSING, waiting_for="PostgreSQL"), Do.WAIT),
         (State.PROVISIONING, Observed(blocked=LASTING), Do.MARK_FAILED),
@@ -43,12 +46,12 @@ def step(state, observed, *, age=1.0, destroy_at=None, destroying=True):
         (State.PROVISIONING, replace(UP, trouble="the cluster does not answer"), Do.WAIT),
         (State.READY, UP, Do.WAIT),
         (State.READY, Observed(), Do.CREATE_NAMESPACE),
-        (State.READY, Observed(namespace=Presence.THERE, missing=frozenset({"Secret s"})), Do.APPLY),
+        (State.READY, Observed(namespace=Presence.THERE, drift=(DRIFT,)), Do.APPLY),
         (State.READY, Observed(namespace=Presence.THERE), Do.INSTALL),
         (State.READY, replace(UP, release=Release.OUT_OF_SYNC), Do.WAIT),
         (State.DELETING, UP, Do.UNINSTALL),
         (State.DELETING, replace(UP, release=Release.FAILED), Do.UNINSTALL),
-        (State.DELETING, replace(UP, release=Release.LOCKED, locked_since=NOON), Do.WAIT),
+        (State.DELETING, replace(UP, release=Release.LOCKED, release_at=NOON), Do.WAIT),
         (State.DELETING, replace(UP, release=Release.ABSENT), Do.DELETE_NAMESPACE),
         (State.DELETING, Observed(namespace=Presence.TERMINATING), Do.WAIT),
         (State.DELETING, Observed(), Do.REMOVE),
@@ -112,9 +115,10 @@ observations = st.builds(
     Observed,
     trouble=st.sampled_from(["", "the cluster does not answer"]),
     namespace=st.sampled_from(Presence),
-    missing=st.sampled_from([frozenset(), frozenset({"Secret store-secrets"})]),
+    drift=st.sampled_from([(), (DRIFT,)]),
+    release_drift=st.sampled_from([(), (DRIFT,)]),
     release=st.sampled_from(Release),
-    locked_since=st.sampled_from([None, NOON, NOON - timedelta(hours=1)]),
+    release_at=st.sampled_from([None, NOON, NOON - timedelta(hours=1)]),
     waiting_for=st.sampled_from(["", "PostgreSQL"]),
     finding=st.sampled_from([None, LASTING, PASSING]),
     blocked=st.sampled_from([None, LASTING, PASSING]),
@@ -153,7 +157,7 @@ def test_never_a_forbidden_step(state, observed, age, destroy_at, destroying):
     if done in (Do.INSTALL, Do.APPLY, Do.UNINSTALL):
         assert observed.namespace is Presence.THERE
     if done is Do.UNLOCK:
-        assert observed.locked_since is None or NOON - observed.locked_since >= LIMITS.helm
+        assert observed.release_at is None or NOON - observed.release_at >= LIMITS.helm
     if done is Do.REMOVE:
         assert observed.namespace is Presence.ABSENT
 
@@ -168,7 +172,7 @@ class World:
     namespace: Presence = Presence.ABSENT
     applied: bool = False
     release: Release = Release.ABSENT
-    locked_since: datetime | None = None
+    release_at: datetime | None = None
     starts_in: int = 3  # looks until the parts are ready
     running: bool = False
     data: int = 0  # what customers left
@@ -189,9 +193,9 @@ class World:
         self.starts_in = max(0, self.starts_in - 1) if installed and self.running else 3
         observed = Observed(
             namespace=self.namespace,
-            missing=frozenset() if there and self.applied else frozenset({"Secret store-secrets"}),
+            drift=() if there and self.applied else (DRIFT,),
             release=self.release if there else Release.ABSENT,
-            locked_since=self.locked_since,
+            release_at=self.release_at,
             waiting_for="Medusa" if self.starts_in else "",
             running=installed and self.running,
             stopped=installed and not self.running,
@@ -207,7 +211,7 @@ class World:
             case Do.APPLY:
                 self.applied = not dies
             case Do.INSTALL:
-                self.release, self.locked_since = (Release.LOCKED, self.now) if dies else (Release.IN_SYNC, None)
+                self.release, self.release_at = (Release.LOCKED, self.now) if dies else (Release.IN_SYNC, None)
                 self.running = True
                 self.data = self.data or 1
             case Do.START:
@@ -217,7 +221,7 @@ class World:
             case Do.BEGIN_DESTRUCTION if not dies:
                 self.destroying = True
             case Do.UNLOCK:
-                self.release, self.locked_since = Release.ABSENT, None
+                self.release, self.release_at = Release.ABSENT, None
             case Do.PROBE if not dies:
                 self._become(State.READY)
             case Do.MARK_FAILED:

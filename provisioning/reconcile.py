@@ -1,0 +1,398 @@
+"""One look at one store: observe, decide, act, record, as often in a row as there is something to do at once.
+
+No step remembers the one before; what is kept here between two looks (what went wrong last, how often the same thing
+was mended) only paces the work, and is lost at a restart without harm.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from provisioning import destruction, names
+from provisioning.act import Actor, Foreign, Mended
+from provisioning.cache import Cache
+from provisioning.cluster import Cluster, ClusterError
+from provisioning.database import Database
+from provisioning.decide import Do, Limits, Observed, Step, decide
+from provisioning.destruction import desired_of
+from provisioning.failures import Finding, Reason, diagnose
+from provisioning.failures.steps import finding_of
+from provisioning.front_door import FrontDoor
+from provisioning.health import Condition, Health, health
+from provisioning.helm import Helm, HelmError
+from provisioning.inventory import held, held_reason
+from provisioning.leader import Leader
+from provisioning.milestones import in_order, timeline
+from provisioning.models import Event, Level, Store, StoreSecret, now
+from provisioning.observe import observe
+from provisioning.record import Recorder, line
+from provisioning.release import Release
+from provisioning.secrets import SealBroken, Sealer
+from provisioning.shop_log import ShopLog
+from provisioning.states import State
+from provisioning.wanted import Wanted, wanted
+
+log = logging.getLogger(__name__)
+
+HELM_AT_ONCE = 5
+STEPS_AT_A_LOOK = 12  # more than a store ever needs in a row
+LONGEST_PAUSE = 15.0  # seconds between two tries of a step that fails
+MENDED_AGAIN = 600.0  # seconds in which the same drift anew is somebody's doing, and mended ever more slowly
+LONGEST_TUG = 300.0  # seconds between two mendings of what somebody keeps changing
+HELD_AFTER = 10.0  # seconds that a deletion stands still before it is asked what holds it
+
+Again = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What the engine is told from outside."""
+
+    installation: str
+    sealer: Sealer
+    overlay: Mapping[str, Any] = field(default_factory=dict)  # values laid over the chart's, for every store
+    ingress_url: str | None = None  # where shops are asked, when their names do not lead there
+    slots: int = 5  # stores being provisioned at once
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass
+class _Memory:
+    """What is remembered of a store between two looks."""
+
+    error: Finding | None = None  # what its last step failed of
+    in_log: Finding | None = None  # what its shop's log says that it waits for
+    at_the_door: Finding | None = None  # why its address did not answer last
+    failures: int = 0  # steps that failed in a row
+    not_before: float = 0.0  # by the loop's clock: the next try
+    mended: dict[str, tuple[int, float]] = field(default_factory=dict)  # by drift: how often, and when last
+    health: Health | None = None  # as it was seen last
+    ill_since: float | None = None  # by the loop's clock
+    ill_told: bool = False  # the timeline says so
+    held: Reason | None = None  # what holds its deletion
+    held_asked: float = 0.0
+    ages: dict[str, tuple[datetime, float]] = field(default_factory=dict)  # see `_now`
+
+
+class Reconciler:
+    """Brings stores closer to what is wanted of them."""
+
+    def __init__(
+        self,
+        database: Database,
+        cluster: Cluster,
+        cache: Cache,
+        helm: Helm,
+        recorder: Recorder,
+        options: EngineOptions,
+        leader: Leader,
+    ) -> None:
+        self._database, self._cluster, self._cache, self._leader = database, cluster, cache, leader
+        self._recorder, self._options = recorder, options
+        self._actor = Actor(cluster, cache, helm, options.limits.helm.total_seconds())
+        self._front_door = FrontDoor(cluster, options.ingress_url)
+        self._shop_log = ShopLog(cluster, recorder)
+        self._helm_places = asyncio.Semaphore(HELM_AT_ONCE)
+        self._memory: dict[str, _Memory] = {}  # by name
+
+    async def close(self) -> None:
+        await self._front_door.close()
+
+    def forget(self) -> None:
+        """Others have acted meanwhile: what is remembered is of no use."""
+        self._memory.clear()
+
+    def hurry(self, name: str) -> None:
+        """Somebody wished something of the store: no pause holds any more."""
+        if memory := self._memory.get(name):
+            memory.failures, memory.not_before = 0, 0.0
+
+    def condition(self, store: Store) -> Condition:
+        """What there is to know of a store besides its state, from the cache."""
+        memory = self._memory.get(store.name)
+        if store.state is State.READY:
+            if self._cache.trouble:
+                return Condition(Health.UNKNOWN)
+            return health(self._cache.objects(names.namespace(store.name)), store.state_at)
+        if store.state is State.DELETING:
+            return Condition(reason=memory.held if memory else None)
+        if store.state is not State.PROVISIONING:
+            return Condition()
+        cause = diagnose(self._cache.objects(names.namespace(store.name)), store.state_at)
+        if memory:
+            cause = memory.error or cause or memory.in_log or memory.at_the_door
+        return Condition(reason=cause.reason if cause else None)
+
+    async def look(self, session: AsyncSession, store: Store, again: Again) -> bool:
+        """Take one store as far as it goes without waiting.  `again(name, seconds)` asks for another look.
+
+        Whether there is nothing left to do: until something changes, another look would find the same.  Raises Moved.
+        """
+        memory = self._memory.setdefault(store.name, _Memory())
+        if (pause := memory.not_before - _clock()) > 0:
+            again(store.name, pause)
+            return False
+        try:
+            wish = await self._wanted(session, store)
+        except SealBroken as error:
+            log.error("store %s: %s", store.name, error, extra={"store": store.id})
+            if store.state is State.PROVISIONING:
+                await self._fail(session, store, finding_of(error).reason)
+            return False
+        for _ in range(STEPS_AT_A_LOOK):
+            step, go_on = await self._step(session, store, wish, memory, again)
+            if not go_on:
+                return step is Do.WAIT and self._leader.leading
+        return False
+
+    async def _wanted(self, session: AsyncSession, store: Store) -> Wanted:
+        secrets: dict[str, str] = {}
+        if store.state is not State.DELETING:  # which needs none, and must not fail of a key that was lost
+            secrets = self._options.sealer.unseal((await session.get_one(StoreSecret, store.id)).sealed)
+        return wanted(store, self._options.installation, secrets, self._options.overlay)
+
+    async def _step(
+        self, session: AsyncSession, store: Store, wish: Wanted, memory: _Memory, again: Again
+    ) -> tuple[Do, bool]:
+        """Observe, decide, act, record: once.  What was done, and whether to go on at once."""
+        there = self._cache.objects(wish.name)
+        observed = replace(observe(there, wish, store.state_at), trouble=self._cache.trouble, blocked=memory.error)
+        if observed.release is Release.LOCKED:
+            observed = replace(observed, lock_abandoned=self._actor.lock_abandoned(store, observed.runner))
+        events = timeline(store.id, there)
+        if store.state is State.PROVISIONING and not observed.trouble:
+            told, memory.in_log = await self._shop_log.read(store, there, memory.in_log)
+            events += told
+        await self._recorder.tell(session, store, *in_order(events))
+        if store.state is State.READY:
+            await self._tell_health(session, store, memory, again)
+        # What no object shows: where parts are still coming up, their log; where all are there, the way in.
+        beside = memory.in_log if observed.waiting_for else memory.at_the_door
+        observed = replace(observed, finding=observed.finding or beside)
+        # A deletion's time is a date that a person was told; any other is how long something takes.
+        at = now() if store.state is State.DELETING else _now(memory, "state", store.state_at)
+        step = decide(desired_of(store), observed, at, self._options.limits)
+        await session.commit()  # no transaction stays open over a step, which may take long
+        if not self._leader.leading:
+            return step.do, False  # asked right before the step, since it is not known for long
+        try:
+            go_on = await self._act(session, store, wish, observed, step, memory, again)
+        except (ClusterError, HelmError, Foreign) as error:
+            log.warning("store %s: %s: %s", store.name, step.do.value, error, extra={"store": store.id})
+            memory.error = finding_of(error, wish.name)
+            if memory.error.lasting and store.state is State.PROVISIONING:
+                return step.do, True  # decide makes it FAILED
+            memory.failures += 1
+            pause = min(0.5 * 2**memory.failures, LONGEST_PAUSE)
+            memory.not_before = _clock() + pause
+            again(store.name, pause)
+            return step.do, False
+        if step.do is not Do.WAIT:
+            memory.error, memory.failures, memory.not_before = None, 0, 0.0
+        return step.do, go_on
+
+    async def _act(
+        self,
+        session: AsyncSession,
+        store: Store,
+        wish: Wanted,
+        observed: Observed,
+        step: Step,
+        memory: _Memory,
+        again: Again,
+    ) -> bool:
+        """Do `step`.  Whether to go on at once; otherwise the watch, the clock or `again` brings the store back."""
+        actor, tell = self._actor, self._recorder.tell
+        match step.do:
+            case Do.WAIT:
+                await self._ask_what_holds(session, store, memory)
+                return False
+            case Do.CREATE_NAMESPACE:
+                made = await actor.create_namespace(wish)
+                if store.state is State.READY:
+                    await tell(session, store, _namespace_lost(store) if made else _labels_lost(store))
+            case Do.APPLY if observed.release is Release.ABSENT and store.state is State.PROVISIONING:
+                await actor.apply(wish)
+            case Do.APPLY:
+                return await self._mend(session, store, observed, memory, again)
+            case Do.UNLOCK:
+                await actor.unlock(store)
+            case Do.INSTALL:
+                if store.state is State.READY:
+                    found = f"Release {observed.release.value}: installed again"
+                    await tell(session, store, line(store, "repaired", found, Level.WARNING, key=now().isoformat()))
+                async with self._helm_places:
+                    revision = await actor.install(wish)
+                await self._recorder.set_revision(session, store, revision)
+            case Do.REPLACE_POD:
+                await actor.replace_pod(store, step.pod)
+                again(store.name, 0.5)
+                return False
+            case Do.PROBE:
+                return await self._ask(session, store, memory, again)
+            case Do.MARK_FAILED:
+                if step.reason is not None:
+                    await self._fail(session, store, step.reason)
+                return False
+            case Do.START:
+                await actor.scale(store, 1)
+            case Do.STOP:
+                await actor.scale(store, 0)
+                await tell(session, store, destruction.stopped(store))
+            case Do.BEGIN_DESTRUCTION:
+                await destruction.begin(self._database, self._cluster, session, store)
+                self._recorder.publish(store)
+            case Do.UNINSTALL:
+                async with self._helm_places:
+                    await actor.uninstall(store)
+                await tell(session, store, line(store, "release.uninstalled", "Release uninstalled"))
+            case Do.DELETE_NAMESPACE:
+                await actor.delete_namespace(store)
+                return False
+            case Do.REMOVE:
+                return await self._remove(session, store, again)
+        return True
+
+    async def _mend(
+        self, session: AsyncSession, store: Store, observed: Observed, memory: _Memory, again: Again
+    ) -> bool:
+        """Put back what drifted and say so; what somebody changes again and again, ever more slowly."""
+        due, at = [], _clock()
+        for drift in (*observed.drift, *observed.release_drift):
+            times, last = memory.mended.get(drift.key, (0, 0.0))
+            rest = last + min(2.0**times, LONGEST_TUG) - at if times > 1 else 0.0
+            if rest > 0:
+                again(store.name, rest)
+            else:
+                due.append(drift)
+        for mended in await self._actor.mend(due):
+            times, last = memory.mended.get(mended.drift.key, (0, at))
+            memory.mended[mended.drift.key] = (times + 1 if at - last < MENDED_AGAIN else 1, at)
+            said, evidence = _said_of(mended)
+            key = f"{now().isoformat()}:{mended.drift.key}"
+            await self._recorder.tell(session, store, line(store, "repaired", said, Level.WARNING, evidence, key))
+        return bool(due)
+
+    async def _ask(self, session: AsyncSession, store: Store, memory: _Memory, again: Again) -> bool:
+        """Ask the shop through the ingress; READY if it answers."""
+        there = self._cache.objects(names.namespace(store.name))
+        memory.at_the_door = await self._front_door.ask(store.url, there)
+        if memory.at_the_door is not None:
+            log.debug("store %s: %s", store.name, memory.at_the_door.reason.message)
+            again(store.name, 0.25)
+            return False
+        memory.error = memory.in_log = None
+        event = line(store, "store.ready", "Store READY", Level.SUCCESS)
+        ready_at = store.ready_at or now()
+        change = self._recorder.transition
+        await change(session, store, State.READY, "the shop answered", event=event, ready_at=ready_at)
+        self._shop_log.forget(store)
+        return True  # a READY store is looked at once more, for its health
+
+    async def _fail(self, session: AsyncSession, store: Store, reason: Reason) -> None:
+        event = line(store, "store.failed", reason.message, Level.ERROR, "\n".join(reason.evidence))
+        self._memory.pop(store.name, None)
+        change = self._recorder.transition
+        await change(session, store, State.FAILED, reason.message, event=event, reason=reason.as_dict())
+
+    async def _remove(self, session: AsyncSession, store: Store, again: Again) -> bool:
+        """The end of a deletion: the row goes when the cluster itself says that nothing is left."""
+        await self._recorder.tell(session, store, line(store, "namespace.deleted", "Namespace deleted"))
+        remains = await self._actor.clear(store)
+        absent = None if remains else await destruction.absence(self._cluster, store)
+        if absent is None:
+            log.info("store %s: still there: %s", store.name, ", ".join(remains) or "a volume")
+            again(store.name, 0.5)
+            return False
+        await self._recorder.remove(session, store, absent)
+        self._memory.pop(store.name, None)
+        self._shop_log.forget(store)
+        return False
+
+    async def _ask_what_holds(self, session: AsyncSession, store: Store, memory: _Memory) -> None:
+        """A deletion that stands still: say which object keeps it, asked at most every few seconds."""
+        at = _clock()
+        if store.destroying_at is None or now() - store.destroying_at < timedelta(seconds=HELD_AFTER):
+            return
+        if at - memory.held_asked < HELD_AFTER:
+            return
+        memory.held_asked = at
+        holders = await held(self._cluster, names.namespace(store.name))
+        before, memory.held = memory.held, held_reason(store.name, holders) if holders else None
+        for holder in holders[:3]:
+            event = line(store, "deletion.held", f"Deletion waits for {holder}"[:300], Level.WARNING, key=str(holder))
+            await self._recorder.tell(session, store, event)
+        if memory.held != before:
+            self._recorder.publish(store)
+
+    def show_health(self, store: Store) -> Condition:
+        """Have a READY store be seen anew where its health is another than before."""
+        condition, memory = self.condition(store), self._memory.setdefault(store.name, _Memory())
+        if condition.health not in (memory.health, Health.UNKNOWN):
+            memory.health = condition.health
+            self._recorder.publish(store)
+        return condition
+
+    async def _tell_health(self, session: AsyncSession, store: Store, memory: _Memory, again: Again) -> None:
+        """Show how a READY store is, at once; say in its timeline what lasts, and when it is over."""
+        condition = self.show_health(store)
+        if condition.health is Health.UNKNOWN:
+            return
+        if condition.reason is None:
+            if memory.ill_told:
+                event = line(store, "store.recovered", "Well again", Level.SUCCESS, key=now().isoformat())
+                await self._recorder.tell(session, store, event)
+            memory.ill_since, memory.ill_told = None, False
+            return
+        if memory.ill_since is None:
+            memory.ill_since = _clock()
+        rest = memory.ill_since + self._options.limits.illness.total_seconds() - _clock()
+        if rest > 0:
+            again(store.name, rest)
+            return
+        if memory.ill_told:
+            return
+        memory.ill_told = True
+        said, evidence = f"Degraded: {condition.reason.message}"[:300], "\n".join(condition.reason.evidence)
+        event = line(store, "store.degraded", said, Level.WARNING, evidence, key=now().isoformat())
+        await self._recorder.tell(session, store, event)
+
+
+def _said_of(mended: Mended) -> tuple[str, str]:
+    """What is told of a mending: the line, and the evidence."""
+    drift, by = mended.drift, f" by {mended.by}" if mended.by else ""
+    if not drift.differences:
+        return f"Missing and put back: {drift.reference}", ""
+    first, more = drift.differences[0], len(drift.differences) - 1
+    also = f" and {more} more" if more else ""
+    evidence = "\n".join(str(each) for each in drift.differences[:20])
+    return f"Changed{by} and put back: {drift.reference}, {first}{also}"[:300], evidence
+
+
+def _namespace_lost(store: Store) -> Event:
+    said = "The namespace was deleted from outside: the shop is set up anew, its data is lost"
+    return line(store, "data.lost", said, Level.ERROR, key=now().isoformat())
+
+
+def _labels_lost(store: Store) -> Event:
+    said = "Changed and put back: the namespace's labels"
+    return line(store, "repaired", said, Level.WARNING, key=now().isoformat())
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _now(memory: _Memory, what: str, since: datetime) -> datetime:
+    """The time now, for telling how long ago `since` was: a clock that somebody sets in between changes nothing."""
+    began, seen = memory.ages.get(what, (None, 0.0))
+    if began != since:
+        elapsed = max(0.0, (now() - since).total_seconds())
+        seen = _clock() - elapsed
+        memory.ages[what] = (since, seen)
+    return since + timedelta(seconds=_clock() - seen)

@@ -1,0 +1,75 @@
+"""Writes down what happened: a store's changes of state and the lines of its timeline, each told to who listens.
+
+A line has a key, and the database keeps one line for each, so that telling it again does no harm; what was told is
+remembered here only to save the asking.
+"""
+
+import logging
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from provisioning import destruction
+from provisioning.changes import Change, Changes
+from provisioning.database import Database, add_events
+from provisioning.models import Event, Level, Store, now
+from provisioning.states import State
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """The engine's writes to the database."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        self._database, self._changes = database, changes
+        self._told: dict[str, set[str]] = {}  # by store: keys that its timeline has
+
+    def is_told(self, store: Store, key: str) -> bool:
+        """Whether the timeline is known to have a line; False may also mean that nobody looked yet."""
+        return key in self._told.get(store.id, ())
+
+    async def tell(self, session: AsyncSession, store: Store, *events: Event) -> None:
+        """Add to the timeline what it does not have yet, and commit."""
+        told = self._told.setdefault(store.id, set())
+        new = [event for event in events if event.key not in told]
+        if not new:
+            return
+        added = await add_events(session, new)
+        await session.commit()
+        told.update(event.key for event in new)
+        if added:
+            self._changes.publish(Change(store.id, store.name, event_id=added[-1]))
+
+    async def transition(self, session: AsyncSession, store: Store, after: State, cause: str, **more: Any) -> None:
+        """Change the state, as `Database.transition` does, and commit.  Raises Moved."""
+        await self._database.transition(session, store, after, cause, **more)
+        await session.commit()
+        log.info("store %s is %s: %s", store.name, after, cause, extra={"store": store.id})
+        self.publish(store)
+
+    async def set_revision(self, session: AsyncSession, store: Store, revision: int) -> None:
+        """Helm's newest revision of the store."""
+        if store.revision != revision:
+            await self._database.set_revision(session, store, revision)
+            await session.commit()
+            self.publish(store)
+
+    async def remove(self, session: AsyncSession, store: Store, absent: list[str]) -> None:
+        """The row and all that hangs on it go, a receipt stays, and this commits.  Raises Moved."""
+        await self._database.remove(session, store)
+        await destruction.leave_receipt(session, store, absent)
+        await session.commit()
+        self._told.pop(store.id, None)
+        log.info("store %s is gone", store.name, extra={"store": store.id})
+        self._changes.publish(Change(store.id, store.name, gone=True))
+
+    def publish(self, store: Store) -> None:
+        """Something about the store is to be seen anew."""
+        self._changes.publish(Change(store.id, store.name))
+
+
+def line(store: Store, kind: str, message: str, level: Level = Level.INFO, evidence: str = "", key: str = "") -> Event:
+    """A line about what we did or decided ourselves, once for each time the store comes into its state, or by `key`."""
+    key = f"{kind}:{key or store.state_at.isoformat()}"[:250]
+    return Event(store_id=store.id, key=key, at=now(), kind=kind, message=message, level=level, evidence=evidence)

@@ -1,0 +1,46 @@
+"""Everything that a store should consist of, from its row, its secrets and what the operator set.  Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from provisioning import objects
+from provisioning.cache import digest
+from provisioning.cluster import Obj
+from provisioning.models import Store
+from provisioning.templates import LABEL_STORE, TEMPLATES, chart_digest, values
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A namespace, what lies around the release in it, and what the release is made from."""
+
+    namespace: Obj
+    surroundings: Sequence[Obj]
+    chart: Path
+    values: Mapping[str, Any]
+    spec: str  # fingerprint of chart and values
+
+    @property
+    def name(self) -> str:
+        """Of the namespace and of the release."""
+        return str(self.namespace["metadata"]["name"])
+
+    @property
+    def ours(self) -> tuple[str, str]:
+        """The label, and its value, that everything of the store carries."""
+        return LABEL_STORE, self.namespace["metadata"]["labels"][LABEL_STORE]
+
+
+def wanted(store: Store, installation: str, secrets: Mapping[str, str], overlay: Mapping[str, Any]) -> Wanted:
+    """`secrets`: opened; `overlay`: values that the operator lays over the chart's for every store."""
+    chart = TEMPLATES[store.template].chart
+    own_values = values(store, installation, overlay)
+    return Wanted(
+        namespace=objects.namespace(store, installation),
+        surroundings=objects.surroundings(store, installation, secrets),
+        chart=chart,
+        values=own_values,
+        spec=digest([chart_digest(chart), own_values]),
+    )
