@@ -25,6 +25,10 @@ def add_to(commands: Any, on_database: Callable[..., Any]) -> None:
     each.add_argument("--store", default="", metavar="NAME", help="only this store's")
     each.set_defaults(run=on_database(_export))
 
+    each = actions.add_parser("receipt", help="what the last store of this name consisted of, and that it is gone")
+    each.add_argument("name", metavar="NAME")
+    each.set_defaults(run=on_database(_receipt))
+
 
 async def _verify(chosen: argparse.Namespace, database: "Database") -> None:
     from provisioning import audit
@@ -51,6 +55,30 @@ async def _export(chosen: argparse.Namespace, database: "Database") -> None:
     async with database.session() as session:
         async for entry in audit.entries(session, store=chosen.store, since=chosen.since):
             print(line(entry))
+
+
+async def _receipt(chosen: argparse.Namespace, database: "Database") -> None:
+    from provisioning import audit
+
+    last = None
+    async with database.session() as session:
+        async for entry in audit.entries(session, store=chosen.name, action="store.deleted"):
+            last = entry
+    if last is None:
+        raise CommandError(f"No store called {chosen.name} was destroyed.")
+    told = last.detail
+    print(f"{last.store_name} ({last.store_id}) is gone. Entry {last.id}, hash {last.hash}")
+    for name, title in (("requested_at", "Deletion asked for"), ("began_at", "Began"), ("ended_at", "Ended")):
+        print(f"{title}: {told[name]}")
+    print(f"Took: {told['seconds']:g} s")
+    print(f"There before: {told['before']['count']} objects")
+    for each in told["before"]["objects"]:
+        print(f"  {each['kind']} {each['name']} {each['uid']}")
+    if beyond := told["before"]["count"] - len(told["before"]["objects"]):
+        print(f"  and {beyond} more")
+    print("Found to be absent:")
+    for each in told["absent"]:
+        print(f"  {each}")
 
 
 def _time(text: str) -> datetime:

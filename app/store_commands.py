@@ -119,7 +119,7 @@ def _delete(chosen: argparse.Namespace) -> int:
     with connect() as api:
         store = ask(api, "DELETE", _path(chosen.name), params={"now": "true"} if chosen.now else {})
         if not chosen.wait:
-            if until := store["destroy_at"]:
+            if (until := store["destroy_at"]) and not chosen.now:
                 print(f"{chosen.name} is stopped and will be destroyed at {local_time(until)}.")
                 print(f"Until then it comes back with: storefleet stores undelete {chosen.name}")
             else:

@@ -83,7 +83,7 @@ class StoreView(BaseModel):
     plan: str
     health: Health | None  # of a READY store
     queue_position: int | None  # 1 is next; while REQUESTED
-    destroy_at: datetime | None  # until then its deletion can be undone; None when it cannot
+    destroy_at: datetime | None  # until then its deletion can be undone; None when there is none, or it never could
     eta_seconds: int | None  # until READY, by what recent stores took; while it is on its way
 
 
@@ -405,7 +405,7 @@ class Stores:
         return [
             StoreView(
                 **store.model_dump(exclude={*_NOT_VIEWED, "reason"}),
-                destroy_at=wishes.undo_until(store),
+                destroy_at=_destroy_at(store),
                 owner=owners.get(store.owner_id, ""),
                 reason=_reason(store, conditions[store.id]),
                 health=conditions[store.id].health,
@@ -417,6 +417,12 @@ class Stores:
 
 
 _NOT_VIEWED = {"owner_id", "options", "state_at", "destroy_at", "destroying_at", "inventory"}
+
+
+def _destroy_at(store: Store) -> datetime | None:
+    """Of a store that `_SHOWN` leaves out."""
+    at = store.destroy_at if store.state is State.DELETING else None
+    return at if at and at > store.state_at else None
 
 
 def _visible(actor: Actor) -> builtins.list[Any]:

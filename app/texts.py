@@ -94,6 +94,10 @@ STORES: dict[str, Any] = {
     "changed": "{name} is {state}",
     "table": "Stores",
     "states": STATES,
+    "filters": {**STATES, "DELETING": "Deleted"},
+    "undo": "Undo",
+    "undo_of": "Undo the deletion of {name}",
+    "destroyed_in": "Stopped. Destroyed in {time}",
 }
 
 CREATE: dict[str, Any] = {
@@ -123,6 +127,9 @@ STORE: dict[str, Any] = {
     "open_admin": "Open admin",
     "new_tab": "opens in a new tab",
     "delete": "Delete",
+    "delete_now": "Delete now",
+    "undo": "Undo deletion",
+    "destroyed_in": "Stopped, with its data kept. Destroyed in {time}",
     "plan": "Plan",
     "owner": "Owner",
     "version": "Version",
@@ -184,6 +191,16 @@ DELETE = {
     "cancel": "Keep it",
     "submit": "Delete for good",
     "deleting": "Deleting …",
+}
+
+MINUTES = ["{n} minute", "{n} minutes"]
+MOMENT = "a moment"
+
+DELETE_WITH_UNDO = {
+    **DELETE,
+    "text": "The shop is stopped at once. For {time} you can take it back as it was; after that its database and "
+    "everything customers left in it are removed for good.",
+    "submit": "Delete",
 }
 
 GONE = {

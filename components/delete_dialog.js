@@ -5,23 +5,23 @@ export default {
   template: `
     <dialog class="sheet" ref="dialog" aria-labelledby="delete-title" aria-describedby="delete-text" @click.self="close">
       <form method="dialog" @submit.prevent="confirm" autocomplete="off">
-        <h2 id="delete-title">{{ texts.title.replace("{name}", name) }}</h2>
-        <p id="delete-text">{{ texts.text }}</p>
-        <label class="field"><span>{{ texts.type }}<code>{{ name }}</code></span>
+        <h2 id="delete-title">{{ words.title.replace("{name}", name) }}</h2>
+        <p id="delete-text">{{ words.text }}</p>
+        <label class="field"><span>{{ words.type }}<code>{{ name }}</code></span>
           <input class="input" v-model="typed" ref="input" autocapitalize="none" spellcheck="false"></label>
         <div class="error" v-if="refused" role="alert"><i class="icon" data-icon="alert"></i>{{ refused }}</div>
         <div class="actions">
-          <button class="btn" type="button" @click="close">{{ texts.cancel }}</button>
-          <button class="btn danger solid" type="submit" :disabled="!matches" :aria-busy="busy ? 'true' : null"><i class="icon" data-icon="spinner" v-if="busy"></i>{{ busy ? texts.deleting : texts.submit }}</button>
+          <button class="btn" type="button" @click="close">{{ words.cancel }}</button>
+          <button class="btn danger solid" type="submit" :disabled="!matches" :aria-busy="busy ? 'true' : null"><i class="icon" data-icon="spinner" v-if="busy"></i>{{ busy ? words.deleting : words.submit }}</button>
         </div>
       </form>
     </dialog>`,
-  data: () => ({ typed: "", busy: false, refused: "" }),
+  data() { return { typed: "", busy: false, refused: "", words: this.texts }; },
   computed: { matches() { return this.typed.trim() === this.name; } },
   methods: {
-    open() {
+    open(words) {
       if (this.$refs.dialog.open) return;
-      Object.assign(this, { typed: "", busy: false, refused: "" });
+      Object.assign(this, { typed: "", busy: false, refused: "", words });
       this.$refs.dialog.showModal();
       this.$refs.input.focus();
     },

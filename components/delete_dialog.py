@@ -14,8 +14,9 @@ class DeleteDialog(Element, component="delete_dialog.js"):
         self._props.update(name=name, texts=dict(texts))
         self.on("confirm", lambda: on_confirm())
 
-    def open(self) -> None:
-        self.run_method("open")
+    def open(self, texts: Mapping[str, Any]) -> None:
+        """Ask in the words of `texts`."""
+        self.run_method("open", dict(texts))
 
     def close(self) -> None:
         self.run_method("close")

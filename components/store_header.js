@@ -1,7 +1,7 @@
 // See store_header.py.
 export default {
   props: { store: Object, texts: Object },
-  emits: ["delete"],
+  emits: ["delete", "undo"],
   template: `
     <header class="store-head">
       <div class="grow">
@@ -17,15 +17,18 @@ export default {
           <a class="btn primary" :href="store.url" target="_blank" rel="noopener">{{ texts.open_shop }}<i class="icon" data-icon="external"></i><span class="unseen">({{ texts.new_tab }})</span></a>
           <a class="btn" :href="store.admin_url" target="_blank" rel="noopener">{{ texts.open_admin }}<i class="icon" data-icon="external"></i><span class="unseen">({{ texts.new_tab }})</span></a>
         </template>
-        <button class="btn danger" type="button" @click="$emit('delete')" :disabled="store.state === 'DELETING'"><i class="icon" data-icon="trash"></i>{{ texts.delete }}</button>
+        <button class="btn primary" type="button" v-if="undoable" @click="$emit('undo')"><i class="icon" data-icon="retry"></i>{{ texts.undo }}</button>
+        <button class="btn danger" type="button" @click="$emit('delete')" :disabled="store.state === 'DELETING' && !undoable"><i class="icon" data-icon="trash"></i>{{ undoable ? texts.delete_now : texts.delete }}</button>
       </div>
     </header>`,
   data: () => ({ icons: Storefleet.STATE_ICONS, now: Storefleet.now() }),
-  mounted() { this.ticker = setInterval(() => { if (this.store.due) this.now = Storefleet.now(); }, 1000); },
+  mounted() { this.ticker = setInterval(() => { if (this.store.due || this.store.destroy_at) this.now = Storefleet.now(); }, 1000); },
   unmounted() { clearInterval(this.ticker); },
   computed: {
+    undoable() { return Boolean(this.store.destroy_at) && Date.parse(this.store.destroy_at) > this.now; },
     note() {
       const { state, took, note, due } = this.store;
+      if (this.undoable) return Storefleet.say(this.texts.destroyed_in, { time: Storefleet.left(this.store.destroy_at, this.now) });
       if (state === "READY" && took !== null) return Storefleet.say(this.texts.ready_in, { time: Storefleet.duration(took) });
       const left = due && Storefleet.say(this.texts.eta, { time: Storefleet.left(due, this.now) });
       return [note || this.texts.notes[state], left].filter(Boolean).join(" · ");

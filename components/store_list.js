@@ -1,7 +1,7 @@
 // See store_list.py.  Keys: / searches, j and k walk through the rows, Enter opens, c creates.
 export default {
   props: { rows: Array, more: Boolean, query: Object, counts: Object, owners: Boolean, texts: Object },
-  emits: ["query", "more", "create"],
+  emits: ["query", "more", "create", "undo"],
   template: `
     <div class="stores">
       <header class="head">
@@ -15,7 +15,7 @@ export default {
       </header>
       <div class="chips" role="group" v-if="!none" :aria-label="texts.filter">
         <button v-for="state in ['', ...Object.keys(texts.states)]" :key="state" type="button" class="chip" :class="{ none: !number(state) }" :aria-pressed="wanted.state === state ? 'true' : 'false'" @click="choose(state)">
-          {{ state ? texts.states[state] : texts.all }} <span class="number">{{ number(state) }}</span></button>
+          {{ state ? texts.filters[state] : texts.all }} <span class="number">{{ number(state) }}</span></button>
       </div>
       <div class="card list" v-if="lines.length">
         <table role="table" :aria-label="texts.table">
@@ -29,8 +29,9 @@ export default {
                 <a v-if="row.state === 'READY'" class="url" :href="row.url" target="_blank" rel="noopener" :aria-label="texts.open.replace('{name}', row.name)">{{ host(row) }}<i class="icon" data-icon="external"></i></a>
                 <span v-else class="url">{{ host(row) }}</span></td>
               <td role="cell"><span class="state" :data-state="row.state"><i class="icon" :data-icon="icons[row.state]"></i>{{ texts.states[row.state] }}</span></td>
-              <td role="cell" class="note" :class="{ wrong: row.state === 'FAILED' }"><span class="text" :title="row.note" v-if="row.note || row.due"><bdi>{{ row.note }}</bdi><span class="quiet" v-if="row.due">{{ row.note ? " · " : "" }}{{ left(row) }}</span></span>
-                <span class="bar" v-if="row.share !== null" aria-hidden="true"><i :style="{ width: Math.max(4, row.share * 100) + '%' }"></i></span></td>
+              <td role="cell" class="note" :class="{ wrong: row.state === 'FAILED' }"><span class="undo" v-if="undoable(row)"><span>{{ until(row) }}</span><button class="btn compact" type="button" @click="$emit('undo', row.name)" :aria-label="texts.undo_of.replace('{name}', row.name)"><i class="icon" data-icon="retry"></i>{{ texts.undo }}</button></span>
+                <span class="text" :title="row.note" v-else-if="row.note || row.due"><bdi>{{ row.note }}</bdi><span class="quiet" v-if="row.due">{{ row.note ? " · " : "" }}{{ left(row) }}</span></span>
+                <span class="bar" v-if="row.share !== null && !undoable(row)" aria-hidden="true"><i :style="{ width: Math.max(4, row.share * 100) + '%' }"></i></span></td>
               <td role="cell" class="owner" v-if="owners">{{ row.owner }}</td>
               <td role="cell" class="version number">{{ row.version }}</td>
               <td role="cell" class="age number"><time :datetime="row.created_at" @mouseenter="tell">{{ age(row) }}</time></td>
@@ -58,13 +59,12 @@ export default {
   },
   computed: {
     narrowed() { return Boolean(this.wanted.q || this.wanted.state); },
-    none() { return !this.lines.length && !this.narrowed; },
-    total() { return Object.values(this.numbers).reduce((sum, each) => sum + each, 0); },
+    none() { return !this.lines.length && !this.narrowed && !this.numbers.DELETING; }, // a deleted one can be looked for
   },
   mounted() {
     let ticks = 0;
     this.ticker = setInterval(() => { // ages of minutes and more need no drawing every second
-      const young = this.lines.some((row) => row.due || Storefleet.now() - Date.parse(row.created_at) < 61_000);
+      const young = this.lines.some((row) => row.due || row.destroy_at || Storefleet.now() - Date.parse(row.created_at) < 61_000);
       if (young || ++ticks % 15 === 0) this.now = Storefleet.now();
     }, 1000);
     document.addEventListener("keydown", this.key);
@@ -74,7 +74,9 @@ export default {
     document.removeEventListener("keydown", this.key);
   },
   methods: {
-    number(state) { return state ? this.numbers[state] || 0 : this.total; },
+    number(state) { return this.numbers[state || "ALL"] || 0; },
+    undoable(row) { return Boolean(row.destroy_at) && Date.parse(row.destroy_at) > this.now; },
+    until(row) { return Storefleet.say(this.texts.destroyed_in, { time: Storefleet.left(row.destroy_at, this.now) }); },
     host: (row) => row.url.replace(/^https?:\/\//, ""),
     age(row) { return Storefleet.age((this.now - Date.parse(row.created_at)) / 1000); },
     left(row) { return Storefleet.say(this.texts.eta, { time: Storefleet.left(row.due, this.now) }); },

@@ -20,6 +20,7 @@ class Row:
     created_at: str  # ISO 8601
     note: str = ""  # what is happening, or why it failed
     due: str | None = None  # ISO 8601: when it is expected to be ready
+    destroy_at: str | None = None  # deleted: when it is destroyed; until then it can be taken back
     share: float | None = None  # of the way that is behind, while it is provisioned
 
 
@@ -48,7 +49,9 @@ class Part:
 
 class StoreList(Element, component="store_list.js"):
     """`load(query, cursor)` answers a part of the list (None: it failed, and said so); `on_create` opens the dialog for
-    a new store.  `owners`: say whose each store is."""
+    a new store, `on_undo(name)` takes a deleted one back.  `owners`: say whose each store is.
+
+    Deleted stores that can be taken back are shown only where the list is narrowed to their state."""
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class StoreList(Element, component="store_list.js"):
         texts: Mapping[str, Any],
         load: Callable[[Query, str], Awaitable[Part | None]],
         on_create: Callable[[], Any],
+        on_undo: Callable[[str], Any],
     ) -> None:
         super().__init__()
         self.query, self._load, self._next = query, load, part.next
@@ -76,10 +80,13 @@ class StoreList(Element, component="store_list.js"):
         self.on("query", self._on_query)
         self.on("more", self._on_more)
         self.on("create", lambda: on_create())
+        self.on("undo", lambda event: on_undo(str(event.args)))
 
     def apply(self, changed: Sequence[Row], gone: Sequence[str], counts: Mapping[str, int]) -> None:
         """Show what is different: rows that changed or are new, names of rows that are gone, the states' numbers."""
         changed = [row for row in changed if row.name in self._shown or self._matches(row)]
+        hidden = {row.name for row in changed if row.destroy_at and self.query.state != row.state}
+        changed, gone = [row for row in changed if row.name not in hidden], [*gone, *hidden]
         gone = [name for name in gone if name in self._shown]  # the others are none of this page's business
         if not (changed or gone or dict(counts) != self._counts):
             return

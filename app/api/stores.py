@@ -73,7 +73,8 @@ async def delete(
 ) -> StoreView:
     """Delete a store and all its data. It is gone when its address answers 404.
 
-    Where `destroy_at` is not null, it is only stopped until then, and can be taken back."""
+    Where `destroy_at` is not null, it is only stopped until then, and can be taken back.
+    """
     return await services.stores.delete(actor, name, at_once=now)
 
 

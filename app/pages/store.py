@@ -1,5 +1,6 @@
 """A store's page: where it stands, what happened, and what can be done with it.  It follows changes by itself."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Response
@@ -21,6 +22,7 @@ from components.sign_in_details import SignInDetails
 from components.stepper import Mark, Step, Stepper, steps, total
 from components.store_header import StoreHeader
 from components.timeline import Timeline
+from provisioning.models import now
 from provisioning.states import State
 from provisioning.templates import PLANS, TEMPLATES
 
@@ -57,7 +59,7 @@ class StorePage:
     def _draw(self) -> None:
         store, t = self._store, texts.STORE
         facts = _facts(store, self._events)
-        self._header = StoreHeader(facts, t, on_delete=lambda: self._dialog.open())
+        self._header = StoreHeader(facts, t, on_delete=self._ask_deletion, on_undo=self._undo)
         self._stepper = Stepper(self._steps(), t, label=t["progress"])
         self._failure = Failure(_reason(store), texts.FAILURE, on_retry=self._retry)
         with html.div().classes("columns"):
@@ -112,18 +114,40 @@ class StorePage:
         elif refused:
             self._details.refuse(refused)
 
+    def _ask_deletion(self) -> None:
+        minutes = self._frame.services.settings.undo_minutes
+        words = texts.DELETE_WITH_UNDO if minutes and not self._is_stopped() else texts.DELETE
+        time = texts.count(texts.MINUTES, round(minutes)) if minutes >= 1 else texts.MOMENT
+        self._dialog.open({**words, "text": words["text"].replace("{time}", time)})
+
+    async def _undo(self) -> None:
+        _, refused = await self._frame.attempt(lambda actor: self._stores.undelete(actor, self._store.name))
+        if refused:
+            self._frame.notice(refused)
+
     async def _delete(self) -> None:
-        _, refused = await self._frame.attempt(lambda actor: self._stores.delete(actor, self._store.name))
+        at_once = self._is_stopped()
+        _, refused = await self._frame.attempt(
+            lambda actor: self._stores.delete(actor, self._store.name, at_once=at_once)
+        )
         if refused:
             self._dialog.refuse(refused)
         else:
             self._dialog.close()
 
     def _steps(self) -> list[Step]:
-        return steps(self._store.state.value, _marks(self._events), _culprit(self._store))
+        found = steps(self._store.state.value, _marks(self._events), _culprit(self._store))
+        if self._is_stopped():  # nothing goes on: what comes next waits for its time
+            found = [replace(step, state="next", since=None) if step.state == "now" else step for step in found]
+        return found
 
     def _is_running(self) -> bool:
-        return self._store.state in RUNNING
+        return self._store.state in RUNNING and not self._is_stopped()
+
+    def _is_stopped(self) -> bool:
+        """Deleted, and to be taken back as long as there is time."""
+        at = self._store.destroy_at
+        return at is not None and at > now()
 
 
 def _facts(store: StoreView, events: list[EventView]) -> dict[str, Any]:
@@ -141,6 +165,7 @@ def _facts(store: StoreView, events: list[EventView]) -> dict[str, Any]:
         "plan": PLANS[store.plan].title if store.plan in PLANS else store.plan,
         "created_at": store.created_at.isoformat(),
         "note": note,
+        "destroy_at": store.destroy_at.isoformat() if store.destroy_at else None,
         "due": due(store),
         "took": total(_marks(events)),
     }

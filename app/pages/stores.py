@@ -51,6 +51,11 @@ async def _build(frame: Frame) -> None:
         before, _, after = services.stores.address("{name}").partition("{name}")
         dialog.open(before, after)
 
+    async def undo(name: str) -> None:
+        _, refused = await frame.attempt(lambda actor: services.stores.undelete(actor, name))
+        if refused:
+            frame.notice(refused)
+
     stores = StoreList(
         part=part,
         query=query,
@@ -59,6 +64,7 @@ async def _build(frame: Frame) -> None:
         texts=texts.STORES,
         load=load_more,
         on_create=open_dialog,
+        on_undo=undo,
     )
     dialog = create_dialog(frame)
     if "create" in frame.request.query_params:
@@ -133,6 +139,7 @@ def row_of(store: StoreView, now: Happening) -> Row:
         created_at=store.created_at.isoformat(),
         note=note,
         due=due(store),
+        destroy_at=store.destroy_at.isoformat() if store.destroy_at else None,
         share=now.share,
     )
 
