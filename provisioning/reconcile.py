@@ -20,7 +20,7 @@ from provisioning.cluster import Cluster, ClusterError
 from provisioning.database import Database
 from provisioning.decide import Do, Limits, Observed, Step, decide
 from provisioning.destruction import desired_of
-from provisioning.failures import Finding, Reason, diagnose
+from provisioning.failures import Finding, Reason, diagnose, nearer
 from provisioning.failures.steps import finding_of
 from provisioning.front_door import FrontDoor
 from provisioning.health import Condition, Health, health
@@ -125,7 +125,7 @@ class Reconciler:
             return Condition()
         cause = diagnose(self._cache.objects(names.namespace(store.name)), store.state_at)
         if memory:
-            cause = memory.error or cause or memory.in_log or memory.at_the_door
+            cause = memory.error or nearer(cause, memory.in_log or memory.at_the_door)
         return Condition(reason=cause.reason if cause else None)
 
     async def look(self, session: AsyncSession, store: Store, again: Again) -> bool:
@@ -173,7 +173,7 @@ class Reconciler:
             await self._tell_health(session, store, memory, again)
         # What no object shows: where parts are still coming up, their log; where all are there, the way in.
         beside = memory.in_log if observed.waiting_for else memory.at_the_door
-        observed = replace(observed, finding=observed.finding or beside)
+        observed = replace(observed, finding=nearer(observed.finding, beside))
         # A deletion's time is a date that a person was told; any other is how long something takes.
         at = now() if store.state is State.DELETING else _now(memory, "state", store.state_at)
         step = decide(desired_of(store), observed, at, self._options.limits)

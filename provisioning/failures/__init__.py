@@ -21,7 +21,7 @@ from provisioning.cluster import Obj
 from provisioning.failures.placement import evictions, lost_nodes, unschedulable
 from provisioning.failures.pods import configuration, crashes, images, mounts, probes
 from provisioning.failures.reading import PARTS, condition, last_seen, made_at, of_kind, part_of, reference, time_of
-from provisioning.failures.reason import ADMIN, OWNER, Finding, Reason, timed_out
+from provisioning.failures.reason import ADMIN, OWNER, Finding, Reason, nearer, timed_out
 from provisioning.failures.refusals import leaving_namespace, pods_refused, trouble_with
 from provisioning.failures.volumes import claims
 
@@ -34,6 +34,7 @@ __all__ = [
     "Reason",
     "condition",
     "diagnose",
+    "nearer",
     "of_kind",
     "part_of",
     "reference",
@@ -64,8 +65,14 @@ def diagnose(objects: Sequence[Obj], since: datetime) -> Finding | None:
     Events from before `since` speak of an earlier attempt and do not count.
     """
     objects = [obj for obj in objects if obj["kind"] != "Event" or _is_of_this_attempt(obj, objects, since)]
+    objects.sort(key=_rank)
     findings = [finding for rule in RULES for finding in rule(objects)]
     return next((finding for finding in findings if finding.lasting), findings[0] if findings else None)
+
+
+def _rank(obj: Obj) -> tuple[int, str]:
+    """The database before what needs it, and always the same order, so that the same store tells the same cause."""
+    return list(PARTS.values()).index(part_of(obj)) if part_of(obj) in PARTS.values() else len(PARTS), reference(obj)
 
 
 def _is_of_this_attempt(event: Obj, objects: Sequence[Obj], since: datetime) -> bool:

@@ -81,9 +81,15 @@ IMAGE_NAME = Cause(
     Ends.AT_ONCE,
     "{image} is no name of an image: correct it in the store values, then retry.",
 )
+REGISTRY_UNREACHABLE = Cause(
+    "image_pull",
+    "The nodes have no way to the registry: its name does not resolve, or no route leads there.",
+    Ends.AFTER_TRIES,
+    "Correct the registry in {image}, give the nodes a way to it, or put the image onto the nodes; then retry.",
+)
 REGISTRY_AWAY = Cause(
     "image_pull",
-    "The registry does not answer, or not now.",
+    "The registry does not answer in time, or asks to come later.",
     Ends.WAITS,
     "It is tried again by itself. Check that the nodes reach the registry of {image}.",
 )

@@ -38,8 +38,12 @@ _PULL_CAUSES = (
         causes.IMAGE_UNAUTHORISED,
     ),
     (
+        re.compile(r"\blookup \S|no such host|no route to host|network is unreachable", re.I),
+        causes.REGISTRY_UNREACHABLE,
+    ),
+    (
         re.compile(
-            r"no such host|not found|manifest unknown|name unknown|does not exist|ErrImageNeverPull|no match for "
+            r"not found|manifest unknown|name unknown|does not exist|ErrImageNeverPull|no match for "
             r"platform",
             re.I,
         ),
@@ -47,8 +51,8 @@ _PULL_CAUSES = (
     ),
     (
         re.compile(
-            r"i/o timeout|connection refused|connection reset|no route to host|network is unreachable|TLS handshake"
-            r"|toomanyrequests|429 Too Many|50[0234] |deadline exceeded|server misbehaving|temporary failure|\bEOF\b"
+            r"i/o timeout|connection refused|connection reset|TLS handshake"
+            r"|toomanyrequests|429 Too Many|50[0234] |deadline exceeded|temporary failure|\bEOF\b"
             r"|RegistryUnavailable",
             re.I,
         ),

@@ -39,6 +39,14 @@ class Finding:
     since: datetime | None = None
 
 
+def nearer(shown: Finding | None, told: Finding | None) -> Finding | None:
+    """Which of two tells more: what the objects show, or what was told beside them (by a log, at the front door).
+
+    That a probe fails says only that there is no answer; the other says why.
+    """
+    return told if told is not None and (shown is None or shown.reason.code == "probe_failing") else shown
+
+
 def timed_out(minutes: float, waiting_for: str, inner: Finding | None) -> Reason:
     """The reason of a store that took too long: it names what it was waiting for, never only the time."""
     if inner is not None:

@@ -13,6 +13,7 @@ from provisioning.helm import HelmError
 from provisioning.secrets import SealBroken
 
 _A_PART = "A part of the store"
+_APPLIED = re.compile(r"server-side apply failed for object \S+/(\S+) \S*, Kind=(\w+): ")
 
 # Helm's words, the cause, and how to say it; the first that fits counts.
 _HELM: tuple[tuple[re.Pattern[str], Cause, str], ...] = (
@@ -38,12 +39,12 @@ _HELM: tuple[tuple[re.Pattern[str], Cause, str], ...] = (
 
 def finding_of(error: ClusterError | HelmError | Foreign | SealBroken, namespace: str = "") -> Finding:
     """What a step's failure means for the store whose namespace this is."""
-    words = str(error)[:4000]
+    words, what = _first_refusal(str(error)[:4000])
     if isinstance(error, Foreign):
         return causes.FOREIGN_NAMESPACE.found(words.capitalize(), [words])
     if isinstance(error, SealBroken):
         return causes.SECRETS_UNREADABLE.found("The store's secrets cannot be opened", [words])
-    refused = refusal_of(words, _A_PART, [words], namespace)
+    refused = refusal_of(words, what, [words], namespace)
     if refused is not None:
         return refused
     if isinstance(error, HelmError):
@@ -56,6 +57,15 @@ def finding_of(error: ClusterError | HelmError | Foreign | SealBroken, namespace
         return causes.FORBIDDEN.found("The cluster forbids a step of the platform", [words])
     short = clean(words)[:200]
     return causes.CLUSTER_REFUSED.found(f"The cluster refused a step: {short}", [words], lasting=error.status == 422)
+
+
+def _first_refusal(words: str) -> tuple[str, str]:
+    """(words about the first object, its kind and name) where Helm tells of several that were refused."""
+    applied = list(_APPLIED.finditer(words))
+    if not applied:
+        return words, _A_PART
+    end = applied[1].start() if len(applied) > 1 else len(words)
+    return words[:end].strip(), f"{applied[0][2]} {applied[0][1]}"
 
 
 def _of_helm(words: str, namespace: str) -> Finding:

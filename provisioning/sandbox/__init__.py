@@ -19,6 +19,7 @@ for each store.  It is a simulation and says so.
 from provisioning.sandbox.faults import (
     ApiFault,
     CrashFault,
+    EvictionFault,
     Faults,
     HeldFinalizerFault,
     ImageFault,
@@ -33,6 +34,7 @@ from provisioning.sandbox.sandbox import Sandbox, SandboxOptions
 __all__ = [
     "ApiFault",
     "CrashFault",
+    "EvictionFault",
     "Faults",
     "HeldFinalizerFault",
     "ImageFault",

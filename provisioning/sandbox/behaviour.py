@@ -63,6 +63,12 @@ def behaviour_of(image: str) -> Behaviour:
     return next(behaviour for behaviour in BEHAVIOURS if fnmatchcase(image, behaviour.image))
 
 
+def is_malformed(image: str) -> bool:
+    """Whether no registry could have an image of that name: only tags may have capital letters."""
+    path = image.partition("/")[2] or image
+    return path.rpartition(":")[0] != path.rpartition(":")[0].lower()
+
+
 def is_known(image: str) -> bool:
     """Whether there is such an image: the sandbox believes in all but a few that are plainly meant not to be."""
     registry, _, rest = image.partition("/")

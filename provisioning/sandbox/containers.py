@@ -4,7 +4,7 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from provisioning.sandbox.behaviour import Behaviour, behaviour_of, is_known
+from provisioning.sandbox.behaviour import Behaviour, behaviour_of, is_known, is_malformed
 from provisioning.sandbox.controllers.storage import claims_of
 from provisioning.sandbox.faults import CrashFault
 from provisioning.sandbox.objects import Obj, is_true, labels_of, name_of, namespace_of, parse_time, timestamp
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _PULL_FAILS_AFTER = 0.4  # seconds
 _LONGEST_BACKOFF = 300.0
+_REPEATED = 20  # times that a kubelet reports the same before it keeps quiet
 _FILLED_BY = "sandbox.storefleet.dev/filled-by-"  # on what keeps a database: who filled it already
 
 
@@ -68,6 +69,12 @@ class Containers:
 
     def _pull(self, pod: Obj, container: Obj, state: Obj) -> bool:
         image, name = container["image"], container["name"]
+        if is_malformed(image):
+            why = f'couldn\'t parse image name "{image}": invalid reference format: repository name must be lowercase'
+            problem = f'Failed to apply default image tag "{image}": {why}'
+            state["state"] = {"waiting": {"reason": "InvalidImageName", "message": problem}}
+            self._report(pod, "Warning", "InspectFailed", problem, name)
+            return False
         fault = self._faults.image(image, namespace_of(pod))
         moment = f"{name} pull"
         if fault is None and is_known(image):
@@ -187,16 +194,22 @@ class Containers:
         prepared = state["ready"] or self._prepared(pod, container, run, behaviour)
         served = self._served(pod, container, behaviour)
         if unready is not None:
-            if state["ready"] or not state.get("started"):
-                self._report(pod, "Warning", "Unhealthy", unready.message, name)
-            state["ready"] = False
+            self._fail_probe(pod, container, state, unready.message)
         elif not served and state["ready"]:
-            self._report(
-                pod, "Warning", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", name
-            )
-            state["ready"] = False
+            self._fail_probe(pod, container, state, "HTTP probe failed with statuscode: 503")
         elif prepared and served:
             state["started"] = state["ready"] = True
+
+    def _fail_probe(self, pod: Obj, container: Obj, state: Obj, answer: str) -> None:
+        """The probe that is at work says so at each of its turns; the kubelet stops repeating itself after a while."""
+        kind = "readiness" if state.get("started") else "startup"
+        period = (container.get(f"{kind}Probe") or {}).get("periodSeconds", 10)
+        state["ready"] = False
+        turn = f"{container['name']} {kind} probe "
+        number = self._count(pod, turn)
+        if number == 0 or (number < _REPEATED and self._kubelet.due(pod, f"{turn}{number - 1}", period)):
+            self._kubelet.due(pod, f"{turn}{number}", period)
+            self._report(pod, "Warning", "Unhealthy", f"{kind.title()} probe failed: {answer}", container["name"])
 
     def _prepared(self, pod: Obj, container: Obj, run: str, behaviour: Behaviour) -> bool:
         """Whether the container has come through the steps of its start; each prints its line when it is due."""

@@ -97,7 +97,16 @@ class UnreadyFault:
 
     container: str = "*"
     namespace: str = "*"
-    message: str = "Readiness probe failed: HTTP probe failed with statuscode: 503"
+    message: str = "HTTP probe failed with statuscode: 503"  # what the probe gets to hear
+
+
+@dataclass(eq=False)
+class EvictionFault:
+    """Pods that the node ends as soon as they run."""
+
+    namespace: str = "*"
+    pod: str = "*"
+    message: str = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi. "
 
 
 @dataclass(eq=False)
@@ -109,7 +118,7 @@ class HeldFinalizerFault:
 
 @dataclass(eq=False)
 class KubeletFault:
-    """The kubelet does nothing: no pod starts, changes or ends."""
+    """The kubelet does nothing: no pod starts, changes or ends; after 40 s its node counts as gone."""
 
 
 Fault = (
@@ -120,6 +129,7 @@ Fault = (
     | UnschedulableFault
     | UnboundVolumeFault
     | UnreadyFault
+    | EvictionFault
     | HeldFinalizerFault
     | KubeletFault
 )
@@ -203,6 +213,10 @@ class Faults:
 
     def unready(self, container: str, namespace: str) -> UnreadyFault | None:
         return self._first(UnreadyFault, namespace, lambda fault: fnmatchcase(container, fault.container))
+
+    def eviction(self, pod: Obj) -> EvictionFault | None:
+        name = pod["metadata"]["name"]
+        return self._first(EvictionFault, namespace_of(pod), lambda fault: fnmatchcase(name, fault.pod))
 
     def unschedulable(self, pod: Obj) -> UnschedulableFault | None:
         name = pod["metadata"]["name"]

@@ -81,6 +81,11 @@ class Kubelet(Controller):
                 set_condition(status, "PodReadyToStartContainers", True)
         if is_true({"status": status}, "PodReadyToStartContainers"):
             self._containers.advance(pod, status)
+        if (fault := self.faults.eviction(pod)) and any(
+            "running" in each["state"] for each in status["containerStatuses"]
+        ):
+            self._evict(pod, fault.message)
+            return
         self._summarise(pod, status)
         self.registry.set_status(pod, status)
 
@@ -99,6 +104,11 @@ class Kubelet(Controller):
             status["initContainerStatuses"] = [_waiting(item, "PodInitializing") for item in spec["initContainers"]]
         status["containerStatuses"] = [_waiting(item, initial) for item in spec["containers"]]
         set_condition(status, "PodReadyToStartContainers", False)
+
+    def _evict(self, pod: Obj, why: str) -> None:
+        kept = {key: value for key, value in pod["status"].items() if key != "containerStatuses"}
+        self.registry.set_status(pod, {**kept, "phase": "Failed", "reason": "Evicted", "message": why})
+        self.report(pod, "Warning", "Evicted", why)
 
     def _summarise(self, pod: Obj, status: Obj) -> None:
         """The pod's phase and conditions follow from its containers' states."""

@@ -13,6 +13,7 @@ from provisioning.sandbox.controllers.garbage import GarbageCollector
 from provisioning.sandbox.controllers.jobs import Jobs
 from provisioning.sandbox.controllers.namespaces import Namespaces, Quotas
 from provisioning.sandbox.controllers.network import Endpoints, Ingresses
+from provisioning.sandbox.controllers.nodes import Nodes
 from provisioning.sandbox.controllers.ordered import StatefulSets
 from provisioning.sandbox.controllers.replicas import Deployments, ReplicaSets
 from provisioning.sandbox.controllers.storage import VolumeClaims, Volumes
@@ -112,6 +113,7 @@ class Sandbox:
             Volumes(control),
             Endpoints(control),
             ingresses,
+            Nodes(control),
             Scheduler(control),
             Kubelet(control, self._logs),
         ]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlmodel import SQLModel, col, select
 
@@ -35,14 +35,14 @@ class Fleet:
         self.seen: list[Change] = []
         changes.subscribe(self.seen.append)
 
-    async def ask(self, name: str, owner: str = "ann", **options: Any) -> None:
+    async def ask(self, name: str, owner: str = "ann", plan: str = "small", **options: Any) -> None:
         async with self.database.session() as session:
             await wishes.request(
                 session,
                 name=name,
                 owner_id=owner,
                 template="medusa",
-                plan="small",
+                plan=plan,
                 options=options,
                 url=f"http://{name}.localhost",
                 version="2.21.2",
@@ -116,9 +116,18 @@ class Fleet:
         return found
 
 
+class Ground(Protocol):
+    """A cluster to work on: the sandbox, or a real one."""
+
+    @property
+    def kubeconfig(self) -> Path: ...
+    @property
+    def ingress_url(self) -> str: ...
+
+
 @asynccontextmanager
 async def fleet_on(
-    sandbox: Sandbox,
+    sandbox: Ground,
     folder: Path,
     *,
     overlay: dict[str, Any] | None = None,

@@ -141,7 +141,10 @@ async def test_a_store_that_takes_too_long_says_what_it_waited_for(sandbox, tmp_
         await fleet.ask("shop")
         store = await fleet.settled("shop")
     assert store.state is State.FAILED
-    assert store.reason["message"] == "Not ready after 0.025 minutes: still waiting for Medusa to become ready"
+    assert store.reason["message"] == (
+        "Not ready after 0.025 minutes: Medusa pod is still starting: startup probe failed: HTTP probe failed with "
+        "statuscode: 503"
+    )
 
 
 async def test_values_that_helm_refuses_fail_the_store_with_helms_words(sandbox, tmp_path):

@@ -424,7 +424,15 @@ def test_an_image_that_cannot_be_pulled_has_the_hint_that_fits(said, hint):
 
 
 @pytest.mark.parametrize(
-    ("said", "lasting"), [("something new went wrong", True), ("connect: no route to host", False)]
+    ("said", "lasting"),
+    [
+        ("something new went wrong", True),
+        (
+            "dial tcp: lookup registry-1.docker.io on 10.0.0.53:53: dial udp 10.0.0.53:53: connect: no route to host",
+            True,
+        ),
+        ("dial tcp 10.0.0.1:443: connect: connection refused", False),
+    ],
 )
 def test_three_pulls_are_enough_unless_the_registry_is_away(said, lasting):
     subject = pod("medusa-1", "medusa", waiting("ImagePullBackOff", said))
