@@ -1,4 +1,4 @@
-"""The command line: `storefleet serve | stores | orphans | user | token | audit`.
+"""The command line: `storefleet serve | stores | orphans | user | token | key | audit`.
 
 `stores` and `orphans` go through the REST API, like any other program; the others work on the database itself, so that
 whoever runs the platform can always let somebody in and see what was done.  Commands are loaded when asked for.
@@ -66,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--name", default="command line", help="to tell it from others (default: %(default)s)")
     create.set_defaults(run=_on_database(_create_token))
 
+    key = commands.add_parser("key", help="the key that seals secrets").add_subparsers(required=True, metavar="ACTION")
+    replace = key.add_parser("replace", help="take ours, where the one that sealed is lost")
+    replace.set_defaults(run=_on_database(_replace_key))
+
     audit_commands.add_to(commands, _on_database)
     return parser
 
@@ -126,6 +130,13 @@ async def _create_user(chosen: argparse.Namespace, database: "Database") -> None
     print(f"{'Administrator' if user.admin else 'User'} {user.email} can sign in now.")
     if not chosen.password:
         print(f"Password: {password}")
+
+
+async def _replace_key(chosen: argparse.Namespace, database: "Database") -> None:
+    from app import settings, startup
+
+    await startup.claim_key(settings.load(), database, instead=True)
+    print("From now on secrets are sealed with this key. Stores that the lost one sealed can be deleted, not repaired.")
 
 
 async def _create_token(chosen: argparse.Namespace, database: "Database") -> None:

@@ -216,6 +216,7 @@ class Runtime:
 
 async def _prepare(settings: Settings, url: str) -> str | None:
     async with startup.opened(settings) as database:
+        await startup.claim_key(settings, database)
         return await startup.first_admin(settings, database, url)
 
 

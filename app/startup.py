@@ -18,7 +18,7 @@ from app.problems import Problem
 from app.settings import PREFIX, Settings, split_keys
 from app.users import Users
 from provisioning.database import Database
-from provisioning.secrets import new_key
+from provisioning.secrets import SealBroken, Sealer, new_key
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,22 @@ def keys(settings: Settings) -> list[str]:
     except FileExistsError:
         pass
     return [file.read_text().strip()]
+
+
+async def claim_key(settings: Settings, database: Database, *, instead: bool = False) -> None:
+    """See to it that all processes on one PostgreSQL seal with one key; `instead`: with ours.  Raises CommandError."""
+    if database.is_sqlite:  # one process: a lost key fails the stores that it sealed, and no more
+        return
+    try:
+        await database.claim_key(Sealer(keys(settings)), instead=instead)
+    except SealBroken as error:
+        file = settings.data_dir.resolve() / "key"
+        ours = f"{PREFIX}KEY" if settings.key.get_secret_value() else f"the file {file}"
+        raise CommandError(
+            f"This database's secrets are sealed with another key than {ours}. Give every process on it the same "
+            f"{PREFIX}KEY (where the first one was started without, the key is in the file `key` of its data folder). "
+            "If that key is lost: `storefleet key replace`; the stores that it sealed can then only be deleted."
+        ) from error
 
 
 def overlay(settings: Settings) -> dict[str, Any]:

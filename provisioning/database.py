@@ -22,6 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import notices, states
 from provisioning.models import Event, Installation, Level, Store, Transition, now
+from provisioning.secrets import Sealer
 from provisioning.states import State
 
 NOT_DESTROYED = (col(Store.state) == State.DELETING, col(Store.destroying_at).is_(None))
@@ -73,6 +74,23 @@ class Database:
 
     async def installation(self) -> str:
         """The id of this database, made at the first call."""
+        async with self._installation() as (_, found):
+            return found.id
+
+    async def claim_key(self, sealer: Sealer, *, instead: bool = False) -> None:
+        """Be one of the processes whose key opens what the others seal; the first one's counts.
+
+        `instead`: whatever sealed so far, from now on it is this key.  Raises SealBroken when it is another.
+        """
+        async with self._installation() as (session, found):
+            if found.key_check is not None and not instead:
+                sealer.unseal(found.key_check)
+            found.key_check = sealer.seal({})  # by the newest key, which the others need to have from now on
+            await session.commit()
+
+    @asynccontextmanager
+    async def _installation(self) -> AsyncIterator[tuple[AsyncSession, Installation]]:
+        """The one row; nobody else looks at it meanwhile."""
         async with self.session() as session:
             await one_at_a_time(session, Exclusive.INSTALLATION)
             found = (await session.exec(select(Installation))).first()
@@ -80,7 +98,8 @@ class Database:
                 found = Installation(id=uuid.uuid4().hex)
                 session.add(found)
                 await session.commit()
-            return found.id
+                await one_at_a_time(session, Exclusive.INSTALLATION)
+            yield session, found
 
     async def transition(
         self,

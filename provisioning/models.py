@@ -73,6 +73,7 @@ class Installation(SQLModel, table=True):
     __tablename__ = "installation"
     id: str = Field(primary_key=True)
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+    key_check: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # nothing, sealed as secrets are
 
 
 class Store(SQLModel, table=True):

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -18,7 +20,7 @@ from provisioning.models import Event, Store, Transition
 from provisioning.sandbox import Sandbox
 from provisioning.secrets import new_key
 from provisioning.states import LEGAL
-from tests.served import EMAIL, Served, command
+from tests.served import EMAIL, Served, command, free_port
 
 T = TypeVar("T")
 API = "/api/v1/stores"
@@ -66,8 +68,57 @@ class Replica:
     async def states(self, names: Iterable[str]) -> set[str]:
         return {(await self.store(name) or {"state": "gone"})["state"] for name in names}
 
+    async def follow(self, name: str, last: str, within: float = 60) -> dict[int, float]:
+        """When each event of the store's stream came, by its id, up to the one of kind `last`."""
+        came: dict[int, float] = {}
+        async with asyncio.timeout(within), self.http.stream("GET", f"{API}/{name}/events/stream") as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data: "):
+                    event = json.loads(line.removeprefix("data: "))
+                    came[event["id"]] = time.monotonic()
+                    if event["kind"] == last:
+                        return came
+        raise AssertionError(f"the stream of {name} ended without {last}")
+
     async def lines(self, name: str) -> list[str]:
         return [event["message"] for event in (await self.http.get(f"{API}/{name}/events")).json()["items"]]
+
+
+class Line:
+    """A way to the cluster for one process, which can be cut."""
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        self._text = kubeconfig.read_text()
+        self._port = int(re.findall(r"https://127\.0\.0\.1:(\d+)", self._text)[0])
+        self.kubeconfig = folder / "kubeconfig-by-line"
+        self._listening = free_port()
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def mend(self) -> None:
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self._listening)
+        self.kubeconfig.write_text(self._text.replace(f":{self._port}", f":{self._listening}"))
+        self.kubeconfig.chmod(0o600)
+
+    async def cut(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, onward = await asyncio.open_connection("127.0.0.1", self._port)
+        self._open |= {writer, onward}
+        await asyncio.gather(_pass_on(reader, onward), _pass_on(there, writer))
+        self._open -= {writer, onward}
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()
 
 
 class Replicas:
@@ -80,11 +131,12 @@ class Replicas:
         self.all: list[Replica] = []
         self._token = ""
 
-    async def start(self, **settings: str) -> Replica:
+    async def start(self, kubeconfig: Path | None = None) -> Replica:
         """One more."""
+        arguments = ("--kubeconfig", str(kubeconfig)) if kubeconfig else self._arguments
         folder = self._folder / f"replica-{len(self.all)}"
         folder.mkdir()
-        replica = Replica(Served(folder, *self._arguments, **self.settings, **settings))
+        replica = Replica(Served(folder, *arguments, **self.settings))
         self.all.append(replica)
         await asyncio.to_thread(replica.served.start)
         if not self._token:
@@ -93,6 +145,9 @@ class Replicas:
             self._token = made.stdout.split()[-1]
         replica.http.headers["Authorization"] = f"Bearer {self._token}"
         return replica
+
+    def other_than(self, replica: Replica) -> Replica:
+        return next(each for each in self.all if each is not replica)
 
     async def leading(self, among: Iterable[Replica] | None = None, within: float = 20) -> Replica:
         """The one that leads, once one does."""

@@ -1,16 +1,20 @@
 """Several processes on one PostgreSQL and one cluster: one leads, all serve, and nothing is done twice."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from provisioning.cluster import Cluster
 from provisioning.sandbox import Sandbox
+from provisioning.secrets import new_key
 from tests.integration.fleet import sandbox_in
-from tests.integration.replicas import Replicas, replicas_on, until
+from tests.integration.replicas import API, Line, Replica, Replicas, replicas_on, until
+from tests.served import Served, command
 
 
 @pytest.fixture
@@ -58,30 +62,155 @@ async def test_one_leads_and_every_one_says_which(replicas, cluster):
     assert str(leader.pid) in told[0]["holder"]
 
 
+async def begun(replicas: Replicas, by: Replica, count: int = 5) -> list[str]:
+    """Stores that were asked for and are all being worked on."""
+    names = [f"shop-{number}" for number in range(count)]
+    for name in names:
+        await by.ask(name)
+
+    async def at_work() -> bool:
+        return await by.states(names) == {"PROVISIONING"}
+
+    await until(at_work, 20, "they are not begun")
+    return names
+
+
+async def come_up_once(replicas: Replicas, cluster: Cluster, asked: Replica, names: list[str]) -> None:
+    """All become READY, and nothing of it was done twice."""
+
+    async def all_ready() -> bool:
+        return await asked.states(names) == {"READY"}
+
+    await until(all_ready, 120, "they are not READY")
+    for name in names:
+        await replicas.assert_nothing_was_done_twice(name)
+        assert await revisions(cluster, name) == ["1 deployed"]
+
+
 async def test_a_leader_that_is_killed_under_work_is_replaced_and_nothing_is_done_twice(replicas, cluster):
     leader = await replicas.leading()
-    (follower,) = (replica for replica in replicas.all if replica is not leader)
-    names = [f"shop-{number}" for number in range(5)]
-    for name in names:
-        await leader.ask(name)
-
-    async def at_work():
-        return await follower.states(names) == {"PROVISIONING"}
-
-    await until(at_work, 10, "they are not begun")
+    follower = replicas.other_than(leader)
+    names = await begun(replicas, by=follower)
     await asyncio.sleep(0.5)
     await leader.kill()
     killed = time.monotonic()
     await replicas.leading([follower])
     took = time.monotonic() - killed
-    print(f"replaced after {took:.1f} s")
+    print(f"killed: replaced after {took:.1f} s")
     assert took < 15
+    await come_up_once(replicas, cluster, follower, names)
 
-    for name in names:
 
-        async def ready(name=name):
-            return (await follower.store(name))["state"] == "READY"
+async def test_a_leader_that_sleeps_and_wakes_up_late_does_nothing_again(replicas, cluster):
+    leader = await replicas.leading()
+    follower = replicas.other_than(leader)
+    names = await begun(replicas, by=follower)
+    await asyncio.sleep(0.5)
+    leader.signal(signal.SIGSTOP)
+    await asyncio.sleep(20)
+    assert await follower.leads()
+    leader.signal(signal.SIGCONT)
+    await come_up_once(replicas, cluster, follower, names)
+    assert await follower.leads()
+    assert not await leader.leads()
+    lease = (await cluster.list_all("Lease", "default"))[0][0]
+    assert lease["spec"]["leaseTransitions"] == 1
 
-        await until(ready, 90, f"{name} is not READY")
-        await replicas.assert_nothing_was_done_twice(name)
-        assert await revisions(cluster, name) == ["1 deployed"]
+
+async def test_a_leader_that_is_stopped_hands_over_at_once(replicas, cluster):
+    leader = await replicas.leading()
+    follower = replicas.other_than(leader)
+    stopping = time.monotonic()
+    leader.signal(signal.SIGTERM)
+    await replicas.leading([follower])
+    took = time.monotonic() - stopping
+    print(f"stopped: replaced after {took:.1f} s")
+    assert took < 8, "the end of the lease was waited for"
+    await follower.ask("shop")
+    await come_up_once(replicas, cluster, follower, ["shop"])
+
+
+async def test_a_leader_that_loses_the_cluster_is_replaced_and_serves_on(sandbox, cluster, tmp_path, postgres_url):
+    line = Line(sandbox.kubeconfig, tmp_path)
+    await line.mend()
+    async with replicas_on(sandbox, tmp_path, postgres_url, count=0) as replicas:
+        first = await replicas.start(line.kubeconfig)
+        await replicas.leading([first])
+        second = await replicas.start()
+        names = await begun(replicas, by=second, count=2)
+        await line.cut()
+        await replicas.leading([second])
+        assert not await first.leads()
+        assert (await first.http.get("/healthz")).status_code == 200
+        assert (await first.http.get("/readyz")).json()["checks"]["cluster"] == "away"
+        await first.ask("meanwhile")  # it cannot act, and still takes wishes
+        await come_up_once(replicas, cluster, first, [*names, "meanwhile"])
+        await line.mend()
+
+        async def back() -> bool:
+            return (await first.http.get("/readyz")).status_code == 200
+
+        await until(back, 30, "it does not see the cluster again")
+        assert await second.leads()
+        await line.cut()
+
+
+def test_a_process_with_another_key_is_refused_and_says_what_to_do(tmp_path, postgres_url):
+    first, second = (Served(tmp_path / name, STOREFLEET_DATABASE_URL=postgres_url) for name in ("first", "second"))
+    for served in (first, second):
+        served.folder.mkdir()
+    first.start()
+    try:
+        refused = command("serve", "--port", "0", "--sandbox", **second.settings)
+        assert refused.returncode == 1
+        assert "sealed with another key" in refused.stderr
+        assert str(second.folder / "data" / "key") in refused.stderr
+        assert "STOREFLEET_KEY" in refused.stderr
+        key = (first.folder / "data" / "key").read_text()
+        assert key not in refused.stderr
+        second.settings["STOREFLEET_KEY"] = f"{new_key()},{key}"  # a new one that seals, and the old one opens
+        second.start().stop()
+    finally:
+        first.stop()
+    assert command("serve", "--port", "0", "--sandbox", **first.settings).returncode == 1  # without the new one
+    assert command("key", "replace", **first.settings).returncode == 0
+    first.start().stop()
+
+
+async def test_a_follower_shows_what_the_leader_does_and_what_it_is_asked_is_done_at_once(replicas):
+    leader = await replicas.leading()
+    follower = replicas.other_than(leader)
+    lags, waits = [], []
+    for name in ("one", "two", "three"):
+        await follower.ask(name)
+        arrivals = await asyncio.gather(leader.follow(name, "store.ready"), follower.follow(name, "store.ready"))
+        assert arrivals[0].keys() == arrivals[1].keys()
+        lags += [arrivals[1][event] - arrivals[0][event] for event in arrivals[0]]
+        first, second = (await replicas.history(name))[:2]
+        waits.append((second.at - first.at).total_seconds())
+    print(f"seen on the follower later than on the leader by {sorted(lags)[len(lags) // 2] * 1000:.0f} ms, ", end="")
+    print(
+        f"at most {max(lags) * 1000:.0f} ms; wish to dispatch: {', '.join(f'{wait * 1000:.0f}' for wait in waits)} ms"
+    )
+    assert sorted(lags)[len(lags) // 2] < 1, "not told, but found at the next heartbeat"
+    await follower.http.delete(f"{API}/one")
+
+    async def gone() -> bool:
+        return await leader.store("one") is None
+
+    await until(gone, 60, "it is not deleted")
+
+
+async def test_the_page_and_the_stream_go_on_when_the_database_cuts_the_connection(replicas):
+    leader = await replicas.leading()
+    follower = replicas.other_than(leader)
+    async with replicas.database.engine.begin() as connection:
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = :name"
+        ended = await connection.execute(text(cut), {"name": replicas.database.url.database})
+        assert len(ended.all()) >= 2
+    await asyncio.sleep(2)
+    await follower.ask("shop")
+    arrivals = await asyncio.gather(leader.follow("shop", "store.ready"), follower.follow("shop", "store.ready"))
+    lags = [arrivals[1][event] - arrivals[0][event] for event in arrivals[0]]
+    assert sorted(lags)[len(lags) // 2] < 1
+    assert await leader.leads()
