@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from provisioning import names, objects, release
 from provisioning.cache import Cache
@@ -104,13 +105,18 @@ class Actor:
         finally:
             await self._refresh_releases(wanted.name)
 
-    async def unlock(self, store: Store) -> None:
-        """Remove the record of an operation that nobody runs any more; the revision before it stands again."""
+    async def unlock(self, store: Store, locked_at: datetime | None) -> None:
+        """Remove the record of an operation that nobody runs any more; the revision before it stands again.
+
+        Only the one of `locked_at`: a lock that is newer is of a helm that another process has started since.
+        """
         namespace = names.namespace(store.name)
         await self._refresh_releases(namespace)
         found = release.revisions(self._cache.objects(namespace))
         if found and found[-1]["metadata"]["labels"].get("status", "").startswith("pending-"):
             metadata = found[-1]["metadata"]
+            if time_of(metadata["creationTimestamp"]) != locked_at:
+                return
             await self._cluster.delete("Secret", metadata["name"], namespace, uid=metadata["uid"])
             await self._refresh_releases(namespace)
 

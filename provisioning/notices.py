@@ -53,7 +53,7 @@ class _Seen:
     """Enough of a store to see whether it changed."""
 
     name: str
-    row: tuple[object, ...] = ()
+    row: str = ""
     events: tuple[int, int | None] = (0, None)  # how many, and the newest
 
 
@@ -130,12 +130,13 @@ class Listener:
 
     async def _compare(self) -> None:
         """Tell of every store that is not as it was the last time."""
-        stores = select(col(Store.id), col(Store.name), col(Store.state_at), col(Store.revision))
+        row = func.concat_ws(" ", Store.state_at, Store.revision, Store.destroy_at, Store.destroying_at)
+        stores = select(col(Store.id), col(Store.name), row)
         events = select(col(Event.store_id), func.count(), func.max(col(Event.id))).group_by(col(Event.store_id))
         async with self._database.session() as session:
             of = {store_id: (count, newest) for store_id, count, newest in await session.exec(events)}
             rows = (await session.exec(stores)).all()
-        seen = {id_: _Seen(name, (since, revision), of.get(id_, (0, None))) for id_, name, since, revision in rows}
+        seen = {store_id: _Seen(name, row, of.get(store_id, (0, None))) for store_id, name, row in rows}
         before, self._seen = self._seen, seen
         if before is None:
             return

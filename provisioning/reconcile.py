@@ -31,7 +31,7 @@ from provisioning.milestones import in_order, timeline
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.observe import observe
 from provisioning.record import Recorder, line
-from provisioning.release import Release
+from provisioning.release import Release, revisions
 from provisioning.secrets import SealBroken, Sealer
 from provisioning.shop_log import ShopLog
 from provisioning.states import State
@@ -221,7 +221,7 @@ class Reconciler:
             case Do.APPLY:
                 return await self._mend(session, store, observed, memory, again)
             case Do.UNLOCK:
-                await actor.unlock(store)
+                await actor.unlock(store, observed.release_at)
             case Do.INSTALL:
                 if store.state is State.READY:
                     found = f"Release {observed.release.value}: installed again"
@@ -289,8 +289,10 @@ class Reconciler:
         memory.error = memory.in_log = None
         event = line(store, "store.ready", "Store READY", Level.SUCCESS)
         ready_at = store.ready_at or now()
-        change = self._recorder.transition
-        await change(session, store, State.READY, "the shop answered", event=event, ready_at=ready_at)
+        # By Helm's own record: whoever started its helm may have died before it said so.
+        made = [int(each["metadata"]["labels"]["version"]) for each in revisions(there)]
+        more = {"event": event, "ready_at": ready_at, "revision": max(made, default=store.revision)}
+        await self._recorder.transition(session, store, State.READY, "the shop answered", **more)
         self._shop_log.forget(store)
         return True  # a READY store is looked at once more, for its health
 
