@@ -74,6 +74,8 @@ def test_what_runs_now_follows_by_itself(platform: Page, picture):
     picture(platform, "platform-working")
     expect(platform.get_by_text("Nothing to do")).to_be_visible(timeout=30_000)
     assert not_reloaded(platform)
+    left = "(seconds) => Storefleet.left(new Date(Storefleet.now() + 1000 * seconds).toISOString())"
+    assert [platform.evaluate(left, seconds) for seconds in (90, 5, -60)] == ["1 min", "5 secs", "1 sec"]
 
 
 def test_an_orphan_is_shown_with_its_size_and_removed_after_a_question(open_page, dashboard: Dashboard, picture):
