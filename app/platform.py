@@ -59,7 +59,7 @@ class Now(BaseModel):
     in_flight: int  # how many stores may be on their way before more are refused
     cluster: str  # "connected", "connecting" or "away"
     detail: str
-    view_age_seconds: int | None = None  # how old what the engine knows of the cluster may be
+    view_age_seconds: int | None  # how old what the engine knows of the cluster may be; None before it knows it
     leader: LeaderView | None
     working: list[StoreView]
     queue: list[StoreView]  # the next first
@@ -112,6 +112,7 @@ class Platform:
             in_flight=services.settings.in_flight,
             cluster=status.cluster,
             detail=status.detail,
+            view_age_seconds=round(status.cache_age) if status.cluster == "connected" else None,
             leader=LeaderView(**vars(leader)) if leader else None,
             working=sorted(working, key=lambda store: store.created_at),
             queue=sorted(queue, key=lambda store: store.queue_position or 0),

@@ -1,6 +1,6 @@
 """How it stands with the cluster, as pages and `/readyz` show it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ class ClusterStatus:
     sandbox: bool = False
     working: int = 0  # stores being provisioned or deleted right now
     queued: int = 0
-    cache_age: float = 0.0  # seconds since the quietest watch was heard
+    # Seconds since the quietest watch was heard.  Always another one: no change that every open page has to hear of.
+    cache_age: float = field(default=0.0, compare=False)
 
     @classmethod
     def of(cls, status: "EngineStatus", sandbox: bool) -> "ClusterStatus":

@@ -60,6 +60,7 @@ def test_what_runs_now_follows_by_itself(platform: Page, picture):
     expect(platform.get_by_text("Nothing to do")).to_be_visible()
     expect(platform.get_by_text("Runs in this process")).to_be_visible()
     expect(platform.get_by_text("Up to date")).to_be_visible()
+    expect(platform.get_by_text("last heard")).to_be_visible()
     expect(platform.get_by_role("meter", name="CPU")).to_be_visible()
     expect(platform.get_by_text("Small 100+")).to_be_visible()
     expect(platform.get_by_role("heading", name="Orphans")).to_be_visible()
