@@ -223,10 +223,11 @@ def _pod(pod: Obj, silent: set[str], at: datetime) -> Holder:
         return Holder(_reference(pod), f"its node {node} does not answer", command)
     if ends is None:
         return Holder(_reference(pod), "has not been told to end yet")
-    left = round((time_of(ends) - at).total_seconds())
-    if left > 0:
-        return Holder(_reference(pod), f"still ending, at most {left} s more")
-    return Holder(_reference(pod), f"still ending, {-left} s after its grace ended", command)
+    # By the clock, not in seconds to go: what is the same each time it is asked is told once.
+    moment = f"{time_of(ends):%H:%M:%S} UTC"
+    if time_of(ends) > at:
+        return Holder(_reference(pod), f"still ending, its grace ends at {moment}")
+    return Holder(_reference(pod), f"still ending, its grace ended at {moment}", command)
 
 
 def _volume(volume: Obj) -> Holder:

@@ -40,7 +40,7 @@ def test_a_persons_finalizer_comes_before_what_passes_by_itself():
     )
     assert found == [
         "configmap/x: finalizer example.com/hold",
-        "pod/postgres-0: still ending, at most 5 s more",
+        "pod/postgres-0: still ending, its grace ends at 03:04:10 UTC",
         "persistentvolumeclaim/data: in use (kubernetes.io/pvc-protection)",
     ]
 
@@ -49,7 +49,7 @@ def test_a_persons_finalizer_comes_before_what_passes_by_itself():
     ("it", "why"),
     [
         (pod("p", ends_in=None), "has not been told to end yet"),
-        (pod("p", ends_in=-7), "still ending, 7 s after its grace ended"),
+        (pod("p", ends_in=-7), "still ending, its grace ended at 03:03:58 UTC"),
         (pod("p", ends_in=5, node="n2"), "its node n2 does not answer"),
     ],
 )
