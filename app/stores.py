@@ -11,12 +11,11 @@ import builtins
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from sqlalchemy import and_, case, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -27,6 +26,7 @@ from app.audit import refusals
 from app.models import User
 from app.problems import Problem, not_found
 from app.settings import Settings
+from app.store_views import AcceptedToWait, Credentials, EventView, ReasonView, StorePage, StoreView
 from provisioning import audit, names, wishes
 from provisioning.capacity import Reader, Room, look_ahead
 from provisioning.changes import Change, Changes
@@ -54,71 +54,6 @@ _SHOWN = or_(
     col(Store.destroy_at).is_(None),
     col(Store.destroy_at) <= col(Store.state_at),
 )
-
-
-class ReasonView(BaseModel):
-    """Why a store failed, is degraded, or what it waits for."""
-
-    code: str
-    message: str
-    evidence: list[str] = []
-    who: str = ""
-    hint: str = ""
-
-
-class StoreView(BaseModel):
-    """A store as its owner sees it."""
-
-    id: str
-    name: str
-    owner: str  # e-mail address
-    state: State
-    reason: ReasonView | None
-    url: str
-    template: str
-    version: str
-    revision: int
-    created_at: datetime
-    ready_at: datetime | None
-    plan: str
-    health: Health | None  # of a READY store
-    queue_position: int | None  # 1 is next; while REQUESTED
-    destroy_at: datetime | None  # until then its deletion can be undone; None when there is none, or it never could
-    eta_seconds: int | None  # until READY, by what recent stores took; while it is on its way
-
-
-class AcceptedToWait(StoreView):
-    """A store that was asked for just now and will not find what it needs at once."""
-
-    note: str  # what it will wait for
-
-
-class StorePage(BaseModel):
-    """Some stores, newest first, and where the next ones begin."""
-
-    items: list[StoreView]
-    next: str | None
-
-
-class EventView(BaseModel):
-    """A line of a store's timeline.  `message` and `evidence` are untrusted text."""
-
-    id: int
-    at: datetime
-    kind: str
-    message: str
-    level: Level
-    object: str | None
-    evidence: str | None
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """How to sign in to a shop's own admin."""
-
-    email: str
-    password: str
-    admin_url: str
 
 
 class Stores:

@@ -25,6 +25,10 @@ DELETING = (
 )
 
 
+ANEW = ("retry.requested", "undelete.requested")
+"""Kinds of event from which the way to a shop begins once more."""
+
+
 @dataclass(frozen=True)
 class Mark:
     """What `steps` needs to know of an event."""
@@ -58,7 +62,7 @@ def steps(state: str, events: Sequence[Mark], culprit: str = "") -> list[Step]:
         ends["store.ready"] = None
     undone = [key for key, kind in plan if ends[kind] is None]
     current = culprit if culprit in undone else next(iter(undone), None)
-    retries = [event.at for event in events if event.kind == "retry.requested"]
+    retries = [event.at for event in events if event.kind in ANEW]
     found: list[Step] = []
     last: datetime | None = None
     for key, kind in plan:
@@ -85,7 +89,7 @@ def total(events: Sequence[Mark]) -> float | None:
     ends = [event.at for event in events if event.kind == "store.ready"]
     if not ends:
         return None
-    begins = [event.at for event in events if event.kind in ("store.requested", "retry.requested")]
+    begins = [event.at for event in events if event.kind in ("store.requested", *ANEW)]
     begins = [at for at in begins if at <= ends[-1]]
     return (ends[-1] - begins[-1]).total_seconds() if begins else None
 

@@ -72,6 +72,28 @@ def test_a_deletion_is_undone_and_then_leaves_a_receipt(served: Served, kubectl:
     assert "all in order" in command("audit", "verify", **served.settings).stdout
 
 
+@pytest.mark.parametrize("when", ["in the middle of its making", "its namespace gone"])
+def test_a_receipt_whatever_was_there(served: Served, kubectl: Kubectl, name: str, when: str) -> None:
+    with served.client(served.token()) as api:
+        api.post("/api/v1/stores", json={"name": name}).raise_for_status()
+        store = wait_for(api, name, "PROVISIONING")
+        end = time.monotonic() + 60
+        while not kubectl.names("persistentvolumeclaims", "--namespace", f"store-{name}"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        if when == "its namespace gone":
+            api.delete(f"/api/v1/stores/{name}").raise_for_status()  # stopped: nobody puts the namespace back
+            kubectl.run("delete", "namespace", f"store-{name}")
+        api.delete(f"/api/v1/stores/{name}", params={"now": True}).raise_for_status()
+        wait_until_gone(api, name)
+        assert_nothing_is_left(kubectl, store)
+        receipt = receipt_of(api, name)
+    kinds = {each["kind"] for each in receipt["before"]["objects"]}
+    assert (receipt["before"]["namespace"] is None) == (when == "its namespace gone")
+    assert ("PersistentVolumeClaim" in kinds) == (when == "in the middle of its making")
+    assert {f"namespace/store-{name}", f"store/{name}"} <= set(receipt["absent"])
+
+
 def receipt_of(api: httpx.Client, name: str) -> dict:
     items = api.get("/api/v1/audit", params={"store": name, "action": "store.deleted"}).json()["items"]
     assert len(items) == 1

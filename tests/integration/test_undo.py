@@ -13,7 +13,7 @@ from sqlmodel import col, select, update
 
 from app.actor import Actor
 from app.services import Services
-from provisioning import audit, wishes
+from provisioning import audit, destruction, wishes
 from provisioning.database import Database, Moved
 from provisioning.models import AuditEntry, Store, now
 from provisioning.sandbox import ImageFault, Sandbox
@@ -211,6 +211,28 @@ async def test_a_receipt_survives_an_engine_that_ends_in_the_middle(sandbox, tmp
         found = await receipt(second)
     assert found["began_at"] == began.isoformat()
     assert {"Pod", "PersistentVolumeClaim", "Deployment"} <= kinds(found)
+
+
+@BOTH_DATABASES
+async def test_a_receipt_is_bounded_and_written_with_the_rows_removal(parts: Services, anna: Actor) -> None:
+    store = await a_deleted_store(parts, anna, destroy_at=now() - timedelta(seconds=1))
+    objects = [{"kind": "Pod", "name": "x" * 63, "uid": "u" * 36}] * destruction.MOST_OBJECTS
+    before = {"namespace": None, "objects": objects, "count": 900, "volumes": []}
+    async with parts.database.session() as session:
+        row = await session.get_one(Store, store.id)
+        await parts.database.begin_destruction(session, row, before)
+        await session.commit()
+    for commit in (False, True):
+        async with parts.database.session() as session:
+            row = await session.get_one(Store, store.id)
+            await parts.database.remove(session, row)
+            await destruction.leave_receipt(session, row, ["namespace/store-shop"])
+            await (session.commit() if commit else session.rollback())
+        async with parts.database.session() as session:
+            left = [each async for each in audit.entries(session, action="store.deleted")]
+            assert (len(left), (await session.get(Store, store.id)) is None) == (int(commit), commit)
+    assert left[0].detail["before"] == before
+    assert left[0].detail["absent"] == ["namespace/store-shop", "store/shop"]
 
 
 # Who comes first is decided by the database

@@ -49,8 +49,9 @@ def test_a_failure_stands_at_the_part_that_failed():
     assert states("FAILED", [*events, *marks(medusa_ready=3)], "medusa")[2] == "failed"
 
 
-def test_after_a_retry_times_begin_anew():
-    events = marks(store_requested=0, namespace_created=1, retry_requested=600, postgres_ready=604, store_ready=610)
+@pytest.mark.parametrize("anew", ["retry_requested", "undelete_requested"])
+def test_after_a_retry_or_an_undone_deletion_times_begin_anew(anew: str):
+    events = marks(store_requested=0, namespace_created=1, **{anew: 600}, postgres_ready=604, store_ready=610)
     assert steps("PROVISIONING", events)[2].seconds == 4
     assert total(events) == 10
 
