@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from provisioning.cluster import Obj
 from provisioning.decide import Presence
-from provisioning.failures import Reason, diagnose, of_kind
+from provisioning.failures import Reason, causes, diagnose, of_kind
 from provisioning.observe import presence_of, waiting_for
 
 
@@ -35,11 +35,10 @@ def health(objects: Sequence[Obj], since: datetime) -> Condition:
     """The health of a READY store, `objects` being all that is known of its namespace; `since`: when it was READY."""
     if presence_of(of_kind(objects, "Namespace")) is not Presence.THERE:
         message = "The store's namespace was deleted from outside: the shop is set up anew"
-        return Condition(Health.DEGRADED, Reason("namespace_lost", message, hint="It comes back by itself, empty."))
+        return Condition(Health.DEGRADED, causes.NAMESPACE_LOST.found(message, []).reason)
     finding = diagnose(objects, since)
     if finding is not None:
         return Condition(Health.DEGRADED, finding.reason)
     if what := waiting_for(objects):
-        hint = "It is put back, or started again, by itself."
-        return Condition(Health.DEGRADED, Reason("not_ready", f"Waiting for {what}", hint=hint))
+        return Condition(Health.DEGRADED, causes.NOT_READY.found(f"Waiting for {what}", []).reason)
     return Condition(Health.OK)

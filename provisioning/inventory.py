@@ -15,7 +15,7 @@ from shlex import quote
 from typing import Any
 
 from provisioning.cluster import KINDS, Cluster, ClusterError, Kind, Obj
-from provisioning.failures import ADMIN, Reason, condition, time_of
+from provisioning.failures import Reason, causes, condition, time_of
 from provisioning.models import now
 from provisioning.quantities import quantity
 
@@ -153,9 +153,9 @@ def held_reason(store: str, holders: Sequence[Holder]) -> Reason:
     if first.command:
         hint = f"Let whoever set it finish. If nobody will any more: {first.command}"
     return Reason(
-        code="deletion_held",
+        code=causes.DELETION_HELD.code,
         message=f"The deletion of {store} is held by {first.object} ({first.why}){also}",
-        who=ADMIN,
+        who=causes.DELETION_HELD.who,
         hint=hint,
         evidence=[str(each)[:500] for each in holders[:20]],
     )

@@ -456,6 +456,26 @@ CERTIFICATE_WRONG = Cause(
     "Look at the certificate that is served: openssl s_client -connect {host}:443 -servername {host}",
 )
 
+# What else is told of a store
+
+NAMESPACE_LOST = Cause(
+    "namespace_lost",
+    "The namespace of a READY store was deleted from outside.",
+    Ends.WAITS,
+    "It comes back by itself, empty.",
+)
+NOT_READY = Cause(
+    "not_ready",
+    "A part of a READY store is missing or not ready, and nothing above shows why.",
+    Ends.WAITS,
+    "It is put back, or started again, by itself.",
+)
+DELETION_HELD = Cause(
+    "deletion_held",
+    "An object keeps the store's deletion from ending.",
+    Ends.WAITS,
+    "It ends by itself when that object goes. The reason names it and, if nobody will let go of it, the command.",
+)
 TIMEOUT = Cause(
     "timeout",
     "None of the above ended the wait in time. The message, the evidence and what to do are those of the cause that "
