@@ -134,6 +134,26 @@ async def test_a_finalizer_that_holds_a_namespace_is_reported_with_its_object(ku
         await cluster.close()
 
 
+def test_a_deletion_that_is_held_says_by_what_and_ends_once_it_is_let_go(api, kubectl, make):
+    name = f"held-{secrets.token_hex(3)}"
+    api.post("/api/v1/stores", json={"name": name}).raise_for_status()
+    wait_for(api, name, "READY")
+    make("ConfigMap", "hold", f"store-{name}", metadata={"finalizers": ["example.com/hold"]})
+    api.delete(f"/api/v1/stores/{name}").raise_for_status()
+    message, end = (
+        f"The deletion of {name} is held by configmap/hold (finalizer example.com/hold)",
+        time.monotonic() + 90,
+    )
+    while not (reason := api.get(f"/api/v1/stores/{name}").json()["reason"]) or reason["message"] != message:
+        assert time.monotonic() < end, reason
+        time.sleep(0.5)
+    assert reason["code"] == "deletion_held"
+    lines = [each["message"] for each in api.get(f"/api/v1/stores/{name}/events").json()["items"]]
+    assert lines.count("Deletion waits for configmap/hold: finalizer example.com/hold") == 1
+    kubectl.run(*shlex.split(reason["hint"][reason["hint"].index("kubectl ") :])[1:])
+    wait_until_gone(api, name)
+
+
 async def test_the_inventory_is_what_kubectl_lists(kubectl):
     cluster = await Cluster.connect(Path(KUBECONFIG))
     try:
