@@ -135,6 +135,8 @@ async def _create_user(chosen: argparse.Namespace, database: "Database") -> None
 async def _replace_key(chosen: argparse.Namespace, database: "Database") -> None:
     from app import settings, startup
 
+    if database.is_sqlite:
+        raise CommandError("On SQLite the key of the one process that serves is the key: there is nothing to replace.")
     await startup.claim_key(settings.load(), database, instead=True)
     print("From now on secrets are sealed with this key. Stores that the lost one sealed can be deleted, not repaired.")
 

@@ -184,7 +184,7 @@ class Runtime:
         services.engine, services.stores.poke, services.leader = engine, engine.poke, leader
         services.stores.condition = engine.condition
         self._parts.push_async_callback(leader.stop)  # first: what it has begun is then cut off
-        leader.start(engine.lead)
+        leader.start(engine.lead, engine.is_fit)
         services.stores.capacity = capacity.Reader(cluster, self._overlay)
         sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
         services.platform.sweep = sweep

@@ -34,6 +34,7 @@ __all__ = ["Engine", "EngineOptions", "EngineStatus"]
 log = logging.getLogger(__name__)
 
 WORKERS = 20
+UNFIT_AFTER = 15.0  # seconds in which no look at the queue came to its end
 QUIET = frozenset({State.READY, State.FAILED})
 """States in which, when a look found nothing to do, only a change can make something to do."""
 
@@ -81,9 +82,11 @@ class Engine:
         self._node_count: int | None = None
         self._working = self._queued = 0
         self._was_away = False
+        self._dispatched = 0.0  # by the loop's clock: when the database answered last
 
     async def start(self) -> None:
         """Begin to watch and to work.  Does not wait for the cluster, which may be away."""
+        self._dispatched = asyncio.get_running_loop().time()
         self._cache.start()
         self._workers = [
             asyncio.create_task(self._queue.work(self._look), name=f"engine worker {number}")
@@ -110,6 +113,10 @@ class Engine:
         self._reconciler.forget()
         await self.dispatch()
         await self.resync()
+
+    def is_fit(self) -> bool:
+        """Can this process do what a leader has to?  Not without its database."""
+        return asyncio.get_running_loop().time() - self._dispatched < UNFIT_AFTER
 
     def poke(self, name: str) -> None:
         """Somebody wished something of the store `name`: look at it now, whatever it is waiting for."""
@@ -161,6 +168,7 @@ class Engine:
         if self._was_away and not self._cache.trouble:
             await self._look_at_all()
         self._was_away = bool(self._cache.trouble)
+        self._dispatched = asyncio.get_running_loop().time()
 
     def _tell_places(self, queue: list[Store]) -> None:
         """Whoever shows a store whose place in the queue is another than before reads it anew."""

@@ -48,8 +48,9 @@ class Leader(Protocol):
 
     def known(self) -> Leadership: ...
 
-    def start(self, on_lead: Callable[[], Awaitable[None]]) -> None:
-        """`on_lead` is called each time that this process begins to lead later, in a task of its own."""
+    def start(self, on_lead: Callable[[], Awaitable[None]], is_fit: Callable[[], bool]) -> None:
+        """`on_lead` is called each time that this process begins to lead later, in a task of its own; one that is not
+        fit for it lets others lead."""
 
     async def stop(self) -> None:
         """Lead no more, and let others know."""
@@ -71,8 +72,8 @@ class Alone:
     def known(self) -> Leadership:
         return self._known
 
-    def start(self, on_lead: Callable[[], Awaitable[None]]) -> None:
-        """It leads already."""
+    def start(self, on_lead: Callable[[], Awaitable[None]], is_fit: Callable[[], bool]) -> None:
+        """It leads already, and there is no other."""
 
     async def stop(self) -> None:
         """There is nobody to let know."""
@@ -116,8 +117,8 @@ class Election:
             return Leadership("", None, here=False)
         return Leadership(_holder(self._lease), _since(self._lease), here=self.leading)
 
-    def start(self, on_lead: Callable[[], Awaitable[None]]) -> None:
-        self._on_lead = on_lead
+    def start(self, on_lead: Callable[[], Awaitable[None]], is_fit: Callable[[], bool]) -> None:
+        self._on_lead, self._is_fit = on_lead, is_fit
         self._running = asyncio.create_task(self._run(), name="leader election")
 
     async def stop(self) -> None:
@@ -143,7 +144,7 @@ class Election:
         while True:
             try:
                 async with asyncio.timeout(self._timings.answer):
-                    pause = await self._turn()
+                    pause = await (self._turn() if self._is_fit() else self._stand_back())
                 self._trouble = ""
             except (ClusterError, TimeoutError) as error:
                 pause = self._failed(error)
@@ -152,7 +153,7 @@ class Election:
                 pause = self._timings.retry
             if self._was_leading and not self.leading:
                 self._was_leading = False
-                log.warning("this process leads no more: %s", self._trouble or f"{self.known().holder} does")
+                log.warning("this process leads no more: %s", self._trouble or self.known().holder or "it gave up")
             await asyncio.sleep(pause)
 
     async def _turn(self) -> float:
@@ -172,6 +173,15 @@ class Election:
             ends_in = self._changed_at + self._lasts() - _clock()
             return min(self._timings.retry, max(0.0, ends_in) + random.uniform(0.02, 0.2))  # noqa: S311
         self._hold(asked)
+        return self._timings.retry
+
+    async def _stand_back(self) -> float:
+        """Who cannot work must not keep others from it; seconds until the next look."""
+        held, self._renewed_at, self._looked = self._renewed_at is not None, None, False
+        if held:
+            await self._give_up()
+        else:
+            self._see(await self._cluster.get("Lease", self._name, self._namespace))
         return self._timings.retry
 
     def _failed(self, error: ClusterError | TimeoutError) -> float:

@@ -38,7 +38,8 @@ class Candidate:
     def __init__(self, cluster: Cluster) -> None:
         self.line, self.cluster, self.began = Line(cluster), cluster, 0
         self.election = Election(self.line, "default", "i1", QUICK)  # type: ignore[arg-type]
-        self.election.start(self._begin)
+        self.fit = True
+        self.election.start(self._begin, lambda: self.fit)
 
     async def _begin(self) -> None:
         self.began += 1
@@ -115,6 +116,23 @@ async def test_one_that_cannot_renew_leads_no_more_and_is_followed(candidates, s
     first.line.cut = False
     await until(lambda: first.election.known().holder == second.election.identity)
     assert leaders(candidates) == [second]
+
+
+async def test_one_that_cannot_work_lets_another_lead(candidates):
+    await until(lambda: bool(leaders(candidates)))
+    (first,) = leaders(candidates)
+    first.fit = False
+    await until(lambda: bool(leaders(candidates)) and not first.leading)
+    (second,) = leaders(candidates)
+    await until(lambda: first.election.known().holder == second.election.identity)
+    await second.election.stop()
+    third = next(each for each in candidates if each not in (first, second))
+    await until(lambda: third.leading)
+    await third.election.stop()
+    await asyncio.sleep(QUICK.lease)
+    assert not first.leading
+    first.fit = True
+    await until(lambda: first.leading)
 
 
 async def test_while_the_cluster_is_away_nobody_leads_and_then_one_does_again(candidates, sandbox):

@@ -85,6 +85,7 @@ async def come_up_once(replicas: Replicas, cluster: Cluster, asked: Replica, nam
     for name in names:
         await replicas.assert_nothing_was_done_twice(name)
         assert await revisions(cluster, name) == ["1 deployed"]
+        assert (await asked.store(name))["revision"] == 1
 
 
 async def test_a_leader_that_is_killed_under_work_is_replaced_and_nothing_is_done_twice(replicas, cluster):
