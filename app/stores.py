@@ -101,7 +101,8 @@ class Stores:
             await self._addressed.wait()
         room = await self.capacity.room() if self.capacity else None
         refused = refusals(self._database, actor.who, "store.create", name)
-        # One at a time, so that the count of stores in flight and the new row belong together.
+        # One at a time, so that the count of stores in flight and the new row belong together; other processes, which
+        # only PostgreSQL has, wait in `wishes.request`.
         async with self._creating, refused, self._database.session() as session:
             try:
                 store = await wishes.request(

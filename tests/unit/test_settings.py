@@ -40,6 +40,7 @@ def test_what_is_empty_is_as_good_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("INGRESS_URL", "http://10.0.0.1:80"),
         ("LOG_LEVEL", "WARNING"),
         ("AT_ONCE", "3"),
+        ("LEASE_NAMESPACE", "storefleet-system"),
     ],
 )
 def test_good_ones(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -55,6 +56,7 @@ def test_good_ones(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> No
         ("DATABASE_URL", "sqlite:///x.db", "begins with sqlite"),
         ("DATABASE_URL", "sqlite+aiosqlite://", "names no file"),
         ("DATABASE_URL", "sqlite+aiosqlite:///:memory:", "names no file"),
+        ("LEASE_NAMESPACE", "Storefleet_System", "is not the name of a namespace"),
         ("STORE_URL", "http://shops.example.com", "needs {name} once"),
         ("STORE_URL", "http://{name}.{name}.localhost", "needs {name} once"),
         ("STORE_URL", "http://{name}.{host}", "needs {name} once"),

@@ -6,7 +6,7 @@ import pytest
 
 from app import target
 from app.command_error import CommandError
-from app.target import choose
+from app.target import Target, choose, lease_namespace
 from tests.unit.kubeconfigs import a_kubeconfig
 
 
@@ -67,3 +67,16 @@ def test_contexts(config: Path) -> None:
         choose(context="prod", environment={})
     with pytest.raises(CommandError, match="names several files"):
         choose(environment={"KUBECONFIG": "/a:/b"})
+
+
+def test_the_lease_is_with_us_where_we_run_in_the_cluster(
+    tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "namespace"
+    monkeypatch.setattr(target, "POD_NAMESPACE", named)
+    in_cluster = Target("Stores run in this cluster.")
+    assert lease_namespace(in_cluster) == "default"
+    named.write_text("storefleet-system\n")
+    assert lease_namespace(in_cluster) == "storefleet-system"
+    assert lease_namespace(choose(kubeconfig=config)) == "default", "our namespace need not be in another cluster"
+    assert lease_namespace(choose(sandbox=True)) == "default"
