@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -30,7 +30,7 @@ class Clock:
         self._every(60, engine.resync)
         self._every(300, _only_if(leader, sweep.run))
         self._every(3600, sessions.forget_expired)
-        self._every(3600, audit.log_head)
+        self._every(3600, audit.log_head, at_once=True)  # else one that never runs for an hour would never note it
 
     def start(self) -> None:
         self._scheduler.start()
@@ -42,14 +42,15 @@ class Clock:
             await asyncio.wait(self._running, timeout=5)
         self._scheduler.shutdown(wait=False)
 
-    def _every(self, seconds: int, job: Job) -> None:
+    def _every(self, seconds: int, job: Job, *, at_once: bool = False) -> None:
         async def counted() -> None:
             if task := asyncio.current_task():
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
             await job()
 
-        self._scheduler.add_job(counted, "interval", seconds=seconds, name=job.__name__)
+        more = {"next_run_time": datetime.now(UTC)} if at_once else {}
+        self._scheduler.add_job(counted, "interval", seconds=seconds, name=job.__name__, **more)
 
 
 def _only_if(leader: "Leader", job: Job) -> Job:

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -336,6 +338,15 @@ def test_the_command_line_verifies_and_exports(served: Served) -> None:
     table = command("audit", "export", "--format", "csv", "--since", "2026-01-01", **served.settings).stdout
     assert len(table.splitlines()) == len(entries) + 1
     assert command("audit", "export", "--store", "nothing", **served.settings).stdout == ""
+
+
+def test_a_served_process_notes_the_head_in_its_log(served: Served) -> None:
+    end = time.monotonic() + 60
+    while not (noted := re.findall(r"audit trail: \d+ entries, head ([0-9a-f]{64})", served.log.read_text())):
+        assert time.monotonic() < end, served.log.read_text()[-2000:]
+        time.sleep(0.1)
+    checked = command("audit", "verify", "--head", noted[0], **served.settings)
+    assert "The given head is in the chain." in checked.stdout
 
 
 def test_an_address_is_the_peers_whatever_a_header_says(served: Served) -> None:
