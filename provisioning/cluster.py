@@ -245,6 +245,14 @@ class Cluster:
                 return ""
             raise
 
+    async def text(self, path: str) -> str:
+        """What the API server answers in plain text: "/metrics"."""
+        response = await self._send("GET", path, accept="text/plain")
+        try:
+            return (await response.read()).decode(errors="replace")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ClusterError(f"the cluster's answer broke off: {_words(error)}") from error
+
     async def server_version(self) -> str:
         return str((await self._request("GET", "/version"))["gitVersion"])
 

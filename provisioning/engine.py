@@ -133,6 +133,11 @@ class Engine:
         numbers = (self._version, self._node_count, self._working, self._queued)
         return EngineStatus(word, trouble, *numbers, cache_age=self._cache.age)
 
+    @property
+    def settled(self) -> int:
+        """Stores of which the last look found nothing to do."""
+        return len(self._settled)
+
     async def dispatch(self) -> None:
         """Give free places to waiting stores, and look at every store that is on its way."""
         async with self._pass:
