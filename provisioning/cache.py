@@ -177,8 +177,7 @@ class Cache:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                objects, version = await self._cluster.list_all(kind, selector=selector)
-                self._replace(stream, objects)
+                version = await self._list(stream, selector)
                 stream.trouble, stream.listed = "", True
                 listed, backoff = loop.time(), 0.2
                 stream.heard = listed
@@ -203,13 +202,19 @@ class Cache:
                 log.exception("watch of %s failed", kind)
                 await asyncio.sleep(LONGEST_BACKOFF)
 
-    def _replace(self, stream: _Stream, objects: list[Obj]) -> None:
-        listed = {_key(obj) for obj in objects}
+    async def _list(self, stream: _Stream, selector: str) -> str:
+        """Take in what there is, drop what is not; the version to go on from."""
+        listed, version = set(), ""
+        async with contextlib.aclosing(self._cluster.pages(stream.watched.kind, selector)) as pages:
+            async for objects, version in pages:  # noqa: B007 - the last one counts
+                for obj in objects:
+                    listed.add(_key(obj))
+                    self._set(stream, obj)
         for key, known in list(stream.objects.items()):
-            if key not in listed:
+            # What we wrote while it was read may be newer than the list.
+            if key not in listed and known.version <= int(version):
                 self._drop(stream, key, known.uid)
-        for obj in objects:
-            self._set(stream, obj)
+        return version
 
     def _set(self, stream: _Stream, obj: Obj) -> None:
         namespace = namespace_of(obj)

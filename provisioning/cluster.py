@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Obj = dict[str, Any]
 
 FIELD_MANAGER = "storefleet"
+_OBJECTS_A_PAGE = 250
 _JSON = "application/json"
 _DISCOVERY = ",".join(
     f"{_JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
@@ -160,11 +161,33 @@ class Cluster:
                             found.setdefault((name, plural), Kind(kind, api_version, plural, namespaced))
         return list(found.values())
 
+    async def pages(self, kind: str, selector: str = "") -> AsyncGenerator[tuple[list[Obj], str], None]:
+        """As `list_all`, a few hundred objects at a time, so that a large list never is in memory as a whole.
+
+        The version is the same for all parts.  Raises ClusterError, with status 410 when it took too long to read.
+        """
+        async for items, version in self._pages(KINDS[kind], None, selector, _JSON):
+            yield items, version
+
     async def _list(self, kind: Kind, namespace: str | None, selector: str, accept: str) -> tuple[list[Obj], str]:
-        query = [("labelSelector", selector)] if selector else []
-        answer = await self._request("GET", kind.path(namespace), query=query, accept=accept)
-        items = [{**item, "kind": kind.name, "apiVersion": kind.api_version} for item in answer.get("items") or []]
-        return items, answer["metadata"].get("resourceVersion", "")  # what is not stored has none
+        found, version = [], ""
+        async for items, version in self._pages(kind, namespace, selector, accept):  # noqa: B007 - the last one counts
+            found += items
+        return found, version
+
+    async def _pages(
+        self, kind: Kind, namespace: str | None, selector: str, accept: str
+    ) -> AsyncGenerator[tuple[list[Obj], str], None]:
+        query = [("limit", str(_OBJECTS_A_PAGE)), *([("labelSelector", selector)] if selector else [])]
+        further: list[tuple[str, str]] = []
+        while True:
+            answer = await self._request("GET", kind.path(namespace), query=[*query, *further], accept=accept)
+            metadata, items = answer["metadata"], answer.get("items") or []
+            found = [{**item, "kind": kind.name, "apiVersion": kind.api_version} for item in items]
+            yield found, metadata.get("resourceVersion", "")  # what is not stored has none
+            if not metadata.get("continue"):
+                return
+            further = [("continue", metadata["continue"])]
 
     async def watch(
         self, kind: str, version: str, selector: str = "", seconds: int = 300
