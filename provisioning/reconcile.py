@@ -65,6 +65,7 @@ class EngineOptions:
 class _Memory:
     """What is remembered of a store between two looks."""
 
+    since: datetime | None = None  # of the state that the next is about
     error: Finding | None = None  # what its last step failed of
     in_log: Finding | None = None  # what its shop's log says that it waits for
     at_the_door: Finding | None = None  # why its address did not answer last
@@ -141,6 +142,8 @@ class Reconciler:
         Whether there is nothing left to do: until something changes, another look would find the same.  Raises Moved.
         """
         memory = self._memory.setdefault(store.name, _Memory())
+        if memory.since != store.state_at:  # what stood in the way of an earlier attempt need not stand there now
+            memory.since, memory.error = store.state_at, None
         if (pause := memory.not_before - _clock()) > 0:
             again(store.name, pause)
             return False

@@ -16,7 +16,7 @@ from app.services import Services
 from provisioning import audit, destruction, wishes
 from provisioning.database import Database, Moved
 from provisioning.models import AuditEntry, Store, now
-from provisioning.sandbox import ImageFault, Sandbox
+from provisioning.sandbox import ApiFault, ImageFault, Sandbox
 from provisioning.states import State
 from tests.integration.conftest import BOTH_DATABASES
 from tests.integration.fleet import Fleet, fleet_on, sandbox_in
@@ -432,3 +432,25 @@ async def test_without_a_window_nothing_can_be_undone(client: httpx.AsyncClient)
     assert (await client.delete(f"{STORES}/shop")).json()["destroy_at"] is None
     assert (await client.post(f"{STORES}/shop/undelete")).status_code == 409
     assert [each["name"] for each in (await client.get(STORES)).json()["items"]] == ["shop"]
+
+
+async def test_what_stood_in_the_way_earlier_does_not_fail_what_is_taken_back(fleet, sandbox, caplog):
+    await fleet.ask("shop")
+    await fleet.settled("shop")
+    theirs = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "store-shop"}}
+    refused = sandbox.faults.add(ApiFault(status=500, verbs=("create",), kinds=("Namespace",)))
+    await fleet.cluster.delete("Namespace", "store-shop")
+    async with asyncio.timeout(15):
+        while await fleet.cluster.get("Namespace", "store-shop"):
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.5)  # the engine has tried, and pauses
+    sandbox.faults.remove(refused)
+    await fleet.cluster.create(theirs)
+    async with asyncio.timeout(15):
+        while "belongs to somebody else" not in caplog.text:
+            await asyncio.sleep(0.02)
+    await fleet.delete("shop", undo=60)
+    await fleet.cluster.delete("Namespace", "store-shop")
+    await asyncio.sleep(0.5)
+    await fleet.undelete("shop")
+    assert (await fleet.settled("shop")).state is State.READY, await fleet.lines("shop")
