@@ -65,6 +65,7 @@ STATES = {
     "FAILED": "Failed",
     "DELETING": "Deleting",
 }
+DEGRADED = "Degraded"  # of a READY store that is not well
 
 STORES: dict[str, Any] = {
     "title": "Stores",
@@ -94,6 +95,7 @@ STORES: dict[str, Any] = {
     "changed": "{name} is {state}",
     "table": "Stores",
     "states": STATES,
+    "degraded": DEGRADED,
     "filters": {**STATES, "DELETING": "Deleted"},
     "undo": "Undo",
     "undo_of": "Undo the deletion of {name}",
@@ -136,6 +138,7 @@ STORE: dict[str, Any] = {
     "created": "Created",
     "address": "Address",
     "states": STATES,
+    "degraded": DEGRADED,
     "timeline": "Timeline",
     "progress": "Progress",
     "levels": {"warning": "Warning", "error": "Error"},
@@ -160,6 +163,7 @@ STORE: dict[str, Any] = {
         "REQUESTED": "Waiting for its turn",
         "PROVISIONING": "Being set up",
         "READY": "Up and running",
+        "DEGRADED": "It was ready, and is not well now",
         "FAILED": "Stopped before it was ready",
         "DELETING": "Being removed from the cluster",
     },

@@ -1,4 +1,5 @@
-"""Why a store failed: what happened, who can fix it, what to try, what the cluster said, and another try."""
+"""Why a store failed, or is not well: what happened, who can fix it, what to try, what the cluster said, and, where it
+was given up, another try."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,7 +8,8 @@ from nicegui.element import Element
 
 
 class Failure(Element, component="failure.js"):
-    """`reason`: None (nothing is shown) or a dict with message, who, hint, evidence (lines).  `on_retry`: awaited; the
+    """`reason`: None (nothing is shown) or a dict with message, who, hint, evidence (lines), passing (nothing is
+    given up: it goes on by itself).  `on_retry`: awaited; the
     answer is a sentence when the retry was refused."""
 
     def __init__(self, reason: Mapping[str, Any] | None, texts: Mapping[str, Any], on_retry: Callable[[], Any]) -> None:

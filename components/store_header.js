@@ -8,7 +8,7 @@ export default {
         <nav class="crumb" aria-label="Breadcrumb"><a class="link" href="/">{{ texts.crumb }}</a> <span aria-hidden="true">/</span></nav>
         <div class="title">
           <h1>{{ store.name }}</h1>
-          <span aria-live="polite"><span class="state" :data-state="store.state"><i class="icon" :data-icon="icons[store.state]"></i>{{ texts.states[store.state] }}</span></span>
+          <span aria-live="polite"><span class="state" :data-state="shown"><i class="icon" :data-icon="icons[shown]"></i>{{ texts.states[shown] || texts.degraded }}</span></span>
         </div>
         <p class="quiet number">{{ note }}</p>
       </div>
@@ -25,10 +25,12 @@ export default {
   mounted() { this.ticker = setInterval(() => { if (this.store.due || this.store.destroy_at) this.now = Storefleet.now(); }, 1000); },
   unmounted() { clearInterval(this.ticker); },
   computed: {
+    shown() { return this.store.degraded ? "DEGRADED" : this.store.state; },
     undoable() { return Boolean(this.store.destroy_at) && Date.parse(this.store.destroy_at) > this.now; },
     note() {
       const { state, took, note, due } = this.store;
       if (this.undoable) return Storefleet.say(this.texts.destroyed_in, { time: Storefleet.left(this.store.destroy_at, this.now) });
+      if (this.store.degraded) return this.texts.notes.DEGRADED;
       if (state === "READY" && took !== null) return Storefleet.say(this.texts.ready_in, { time: Storefleet.duration(took) });
       const left = due && Storefleet.say(this.texts.eta, { time: Storefleet.left(due, this.now) });
       return [note || this.texts.notes[state], left].filter(Boolean).join(" · ");

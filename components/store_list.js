@@ -28,7 +28,7 @@ export default {
               <td role="cell" class="who"><a class="name" :href="'/stores/' + row.name">{{ row.name }}</a>
                 <a v-if="row.state === 'READY'" class="url" :href="row.url" target="_blank" rel="noopener" :aria-label="texts.open.replace('{name}', row.name)">{{ host(row) }}<i class="icon" data-icon="external"></i></a>
                 <span v-else class="url">{{ host(row) }}</span></td>
-              <td role="cell"><span class="state" :data-state="row.state"><i class="icon" :data-icon="icons[row.state]"></i>{{ texts.states[row.state] }}</span></td>
+              <td role="cell"><span class="state" :data-state="shown(row)"><i class="icon" :data-icon="icons[shown(row)]"></i>{{ texts.states[shown(row)] || texts.degraded }}</span></td>
               <td role="cell" class="note" :class="{ wrong: row.state === 'FAILED' }"><span class="undo" v-if="undoable(row)"><span>{{ until(row) }}</span><button class="btn compact" type="button" @click="$emit('undo', row.name)" :aria-label="texts.undo_of.replace('{name}', row.name)"><i class="icon" data-icon="retry"></i>{{ texts.undo }}</button></span>
                 <span class="text" :title="row.note" v-else-if="row.note || row.due"><bdi>{{ row.note }}</bdi><span class="quiet" v-if="row.due">{{ row.note ? " · " : "" }}{{ left(row) }}</span></span>
                 <span class="bar" v-if="row.share !== null && !undoable(row)" aria-hidden="true"><i :style="{ width: Math.max(4, row.share * 100) + '%' }"></i></span></td>
@@ -74,6 +74,7 @@ export default {
     document.removeEventListener("keydown", this.key);
   },
   methods: {
+    shown: (row) => (row.degraded ? "DEGRADED" : row.state),
     number(state) { return this.numbers[state || "ALL"] || 0; },
     undoable(row) { return Boolean(row.destroy_at) && Date.parse(row.destroy_at) > this.now; },
     until(row) { return Storefleet.say(this.texts.destroyed_in, { time: Storefleet.left(row.destroy_at, this.now) }); },

@@ -21,6 +21,7 @@ class Row:
     note: str = ""  # what is happening, or why it failed
     due: str | None = None  # ISO 8601: when it is expected to be ready
     destroy_at: str | None = None  # deleted: when it is destroyed; until then it can be taken back
+    degraded: bool = False  # it is READY, and not well
     share: float | None = None  # of the way that is behind, while it is provisioned
 
 

@@ -43,7 +43,7 @@
   };
 
   window.Storefleet = {
-    STATE_ICONS: { REQUESTED: "queue", PROVISIONING: "spinner", READY: "check", FAILED: "alert", DELETING: "minus" },
+    STATE_ICONS: { REQUESTED: "queue", PROVISIONING: "spinner", READY: "check", FAILED: "alert", DELETING: "minus", DEGRADED: "alert" },
     // The server's time, in ms: ages and durations do not depend on this computer's clock.
     now: () => Date.now() - ahead,
     // "3 days", "12 sec"

@@ -22,6 +22,7 @@ from components.sign_in_details import SignInDetails
 from components.stepper import Mark, Step, Stepper, steps, total
 from components.store_header import StoreHeader
 from components.timeline import Timeline
+from provisioning.health import Health
 from provisioning.models import now
 from provisioning.states import State
 from provisioning.templates import PLANS, TEMPLATES
@@ -165,6 +166,7 @@ def _facts(store: StoreView, events: list[EventView]) -> dict[str, Any]:
         "plan": PLANS[store.plan].title if store.plan in PLANS else store.plan,
         "created_at": store.created_at.isoformat(),
         "note": note,
+        "degraded": store.health is Health.DEGRADED,
         "destroy_at": store.destroy_at.isoformat() if store.destroy_at else None,
         "due": due(store),
         "took": total(_marks(events)),
@@ -182,7 +184,8 @@ def _culprit(store: StoreView) -> str:
 
 
 def _reason(store: StoreView) -> dict[str, Any] | None:
-    return store.reason.model_dump() if store.state is State.FAILED and store.reason else None
+    """What is the matter with the store, and whether it goes on by itself."""
+    return {**store.reason.model_dump(), "passing": store.state is not State.FAILED} if store.reason else None
 
 
 def _line(event: EventView) -> dict[str, Any]:

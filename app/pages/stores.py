@@ -14,6 +14,7 @@ from app.services import Services
 from app.stores import StoreView
 from components.create_dialog import Choice, CreateDialog, Wish
 from components.store_list import Part, Query, Row, StoreList
+from provisioning.health import Health
 from provisioning.models import now
 from provisioning.states import State
 from provisioning.templates import PLANS, TEMPLATES
@@ -126,7 +127,7 @@ async def _changed(batch: Batch, reader: Actor) -> tuple[Sequence[Row], Sequence
 def row_of(store: StoreView, now: Happening) -> Row:
     """A store as the list shows it."""
     note = now.note
-    if store.state is State.FAILED and store.reason:
+    if store.state in (State.FAILED, State.READY, State.DELETING) and store.reason:
         note = store.reason.message
     elif store.state is State.REQUESTED and store.queue_position:
         note = texts.STORES["queue"].replace("{n}", str(store.queue_position))
@@ -138,6 +139,7 @@ def row_of(store: StoreView, now: Happening) -> Row:
         version=f"{TEMPLATES[store.template].title if store.template in TEMPLATES else store.template} {store.version}",
         created_at=store.created_at.isoformat(),
         note=note,
+        degraded=store.health is Health.DEGRADED,
         due=due(store),
         destroy_at=store.destroy_at.isoformat() if store.destroy_at else None,
         share=now.share,

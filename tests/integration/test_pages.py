@@ -2,10 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from app.pages.live import Happening
+from app.pages.stores import row_of
+from app.store_views import ReasonView, StoreView
+from provisioning.health import Health
+from provisioning.states import State
 from tests.served import EMAIL, PASSWORD, Served
 
 
@@ -74,3 +80,16 @@ def test_assets_are_kept_for_ever_under_an_address_that_changes_with_them(visito
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
     assert not re.search(r'(?:src|href)="(?:https?:)?//', page.text)
+
+
+def test_a_ready_store_that_is_not_well_is_shown_so():
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    facts = dict.fromkeys(("id", "owner", "url", "template", "version", "plan"), "")
+    nothing = dict.fromkeys(("queue_position", "destroy_at", "eta_seconds"))
+    reason = ReasonView(code="crash_loop", message="Medusa pod failed to start: CrashLoopBackOff")
+    known = {"name": "shop", "state": State.READY, "revision": 1, "created_at": at, "ready_at": at}
+    ill = StoreView(**facts, **nothing, **known, health=Health.DEGRADED, reason=reason)
+    row = row_of(ill, Happening())
+    assert (row.state, row.degraded, row.note) == ("READY", True, reason.message)
+    well = ill.model_copy(update={"health": Health.OK, "reason": None})
+    assert (row_of(well, Happening()).degraded, row_of(well, Happening()).note) == (False, "")
