@@ -31,6 +31,7 @@ DIGEST = "storefleet.dev/cached-digest"
 RELIST_AFTER = 600.0  # seconds
 SILENT_TOO_LONG = 180.0  # seconds; the cluster sends a bookmark about once a minute
 LONGEST_BACKOFF = 15.0
+LISTS_AT_ONCE = 2  # what is read at the same time is in memory at the same time
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Cache:
         self._selector = f"storefleet.dev/installation={installation}"
         self._streams = {watched.kind: _Stream(watched) for watched in WATCHED}
         self._by_namespace: dict[str, dict[tuple[str, str, str], _Kept]] = defaultdict(dict)
+        self._list_places = asyncio.Semaphore(LISTS_AT_ONCE)
         self._versions: dict[str, int] = defaultdict(int)  # by namespace: how often it changed
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -177,7 +179,8 @@ class Cache:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                version = await self._list(stream, selector)
+                async with self._list_places:
+                    version = await self._list(stream, selector)
                 stream.trouble, stream.listed = "", True
                 listed, backoff = loop.time(), 0.2
                 stream.heard = listed

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Obj = dict[str, Any]
 
 FIELD_MANAGER = "storefleet"
-_OBJECTS_A_PAGE = 250
+_OBJECTS_A_PAGE = 100
 _JSON = "application/json"
 _DISCOVERY = ",".join(
     f"{_JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")

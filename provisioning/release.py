@@ -100,7 +100,7 @@ def _created(secret: Obj) -> datetime:
     return datetime.fromisoformat(secret["metadata"]["creationTimestamp"]).astimezone(UTC)
 
 
-@lru_cache(maxsize=64)  # as many as change at the same time; the parsed form is large
+@lru_cache(maxsize=20)  # as many as change at the same time; the parsed form is large
 def _manifest(packed: str, namespace: str, name: str) -> tuple[Obj, ...]:
     """The objects of a manifest with what Helm adds as it applies them."""
     if not packed:
