@@ -14,23 +14,24 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import destruction, names
-from provisioning.act import Actor, Foreign, Mended
+from provisioning.act import Actor, Foreign
 from provisioning.cache import Cache
-from provisioning.cluster import Cluster, ClusterError
+from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database
 from provisioning.decide import Do, Limits, Observed, Step, decide
 from provisioning.destruction import desired_of
-from provisioning.failures import Finding, Reason, diagnose, nearer
+from provisioning.failures import Finding, Reason, diagnose, nearer, of_kind, part_of
 from provisioning.failures.steps import finding_of
 from provisioning.front_door import FrontDoor
 from provisioning.health import Condition, Health, health
 from provisioning.helm import Helm, HelmError
 from provisioning.inventory import held, held_reason
 from provisioning.leader import Leader
+from provisioning.lines import labels_lost, line, mended_line, namespace_lost
 from provisioning.milestones import in_order, timeline
-from provisioning.models import Event, Level, Store, StoreSecret, now
+from provisioning.models import Level, Store, StoreSecret, now
 from provisioning.observe import observe
-from provisioning.record import Recorder, line
+from provisioning.record import Recorder
 from provisioning.release import Release, revisions
 from provisioning.secrets import SealBroken, Sealer
 from provisioning.shop_log import ShopLog
@@ -73,6 +74,7 @@ class _Memory:
     not_before: float = 0.0  # by the loop's clock: the next try
     mended: dict[str, tuple[int, float]] = field(default_factory=dict)  # by drift: how often, and when last
     health: Health | None = None  # as it was seen last
+    claims: set[str] = field(default_factory=set)  # uids of the volume claims that were looked at
     ill_since: float | None = None  # by the loop's clock
     ill_told: bool = False  # the timeline says so
     held: Reason | None = None  # what holds its deletion
@@ -180,6 +182,7 @@ class Reconciler:
             events += told
         await self._recorder.tell(session, store, *in_order(events))
         if store.state is State.READY:
+            await self._tell_loss(session, store, there, memory)
             await self._tell_health(session, store, memory, again)
         # What no object shows: where parts are still coming up, their log; where all are there, the way in.
         beside = memory.in_log if observed.waiting_for else memory.at_the_door
@@ -225,7 +228,7 @@ class Reconciler:
             case Do.CREATE_NAMESPACE:
                 made = await actor.create_namespace(wish)
                 if store.state is State.READY:
-                    await tell(session, store, _namespace_lost(store) if made else _labels_lost(store))
+                    await tell(session, store, namespace_lost(store) if made else labels_lost(store))
             case Do.APPLY if observed.release is Release.ABSENT and store.state is State.PROVISIONING:
                 await actor.apply(wish)
             case Do.APPLY:
@@ -283,9 +286,7 @@ class Reconciler:
         for mended in await self._actor.mend(due):
             times, last = memory.mended.get(mended.drift.key, (0, at))
             memory.mended[mended.drift.key] = (times + 1 if at - last < MENDED_AGAIN else 1, at)
-            said, evidence = _said_of(mended)
-            key = f"{now().isoformat()}:{mended.drift.key}"
-            await self._recorder.tell(session, store, line(store, "repaired", said, Level.WARNING, evidence, key))
+            await self._recorder.tell(session, store, mended_line(store, mended))
         return bool(due)
 
     async def _ask(self, session: AsyncSession, store: Store, memory: _Memory, again: Again) -> bool:
@@ -343,6 +344,17 @@ class Reconciler:
         if memory.held != before:
             self._recorder.publish(store)
 
+    async def _tell_loss(self, session: AsyncSession, store: Store, there: list[Obj], memory: _Memory) -> None:
+        """Say when the database of a shop that was READY has another volume than before: it comes back, but empty."""
+        for claim in of_kind(there, "PersistentVolumeClaim"):
+            uid = str(claim["metadata"]["uid"])
+            if uid in memory.claims:
+                continue
+            memory.claims.add(uid)
+            if await self._recorder.has_other(session, store, "pvc.created", f"pvc.created:{uid}"):
+                said = f"{part_of(claim)} has a new volume: what the old one held is lost"
+                await self._recorder.tell(session, store, line(store, "data.lost", said, Level.ERROR, key=uid))
+
     def show_health(self, store: Store) -> Condition:
         """Have a READY store be seen anew where its health is another than before."""
         condition, memory = self.condition(store), self._memory.setdefault(store.name, _Memory())
@@ -374,27 +386,6 @@ class Reconciler:
         said, evidence = f"Degraded: {condition.reason.message}"[:300], "\n".join(condition.reason.evidence)
         event = line(store, "store.degraded", said, Level.WARNING, evidence, key=now().isoformat())
         await self._recorder.tell(session, store, event)
-
-
-def _said_of(mended: Mended) -> tuple[str, str]:
-    """What is told of a mending: the line, and the evidence."""
-    drift, by = mended.drift, f" by {mended.by}" if mended.by else ""
-    if not drift.differences:
-        return f"Missing and put back: {drift.reference}", ""
-    first, more = drift.differences[0], len(drift.differences) - 1
-    also = f" and {more} more" if more else ""
-    evidence = "\n".join(str(each) for each in drift.differences[:20])
-    return f"Changed{by} and put back: {drift.reference}, {first}{also}"[:300], evidence
-
-
-def _namespace_lost(store: Store) -> Event:
-    said = "The namespace was deleted from outside: the shop is set up anew, its data is lost"
-    return line(store, "data.lost", said, Level.ERROR, key=now().isoformat())
-
-
-def _labels_lost(store: Store) -> Event:
-    said = "Changed and put back: the namespace's labels"
-    return line(store, "repaired", said, Level.WARNING, key=now().isoformat())
 
 
 def _clock() -> float:

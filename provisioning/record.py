@@ -7,12 +7,13 @@ remembered here only to save the asking.
 import logging
 from typing import Any
 
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import destruction
 from provisioning.changes import Change, Changes
 from provisioning.database import Database, add_events
-from provisioning.models import Event, Level, Store, now
+from provisioning.models import Event, Store
 from provisioning.states import State
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,11 @@ class Recorder:
         if added:
             self._changes.publish(Change(store.id, store.name, event_id=added[-1]))
 
+    async def has_other(self, session: AsyncSession, store: Store, kind: str, key: str) -> bool:
+        """Whether the timeline has a line of this kind that speaks of another object than the one with `key`."""
+        query = select(Event.id).where(col(Event.store_id) == store.id, col(Event.kind) == kind, col(Event.key) != key)
+        return (await session.exec(query.limit(1))).first() is not None
+
     async def transition(self, session: AsyncSession, store: Store, after: State, cause: str, **more: Any) -> None:
         """Change the state, as `Database.transition` does, and commit.  Raises Moved."""
         await self._database.transition(session, store, after, cause, **more)
@@ -67,9 +73,3 @@ class Recorder:
     def publish(self, store: Store) -> None:
         """Something about the store is to be seen anew."""
         self._changes.publish(Change(store.id, store.name))
-
-
-def line(store: Store, kind: str, message: str, level: Level = Level.INFO, evidence: str = "", key: str = "") -> Event:
-    """A line about what we did or decided ourselves, once for each time the store comes into its state, or by `key`."""
-    key = f"{kind}:{key or store.state_at.isoformat()}"[:250]
-    return Event(store_id=store.id, key=key, at=now(), kind=kind, message=message, level=level, evidence=evidence)

@@ -200,6 +200,15 @@ async def test_a_ready_store_that_is_ill_says_so_until_it_is_well(sandbox, tmp_p
         assert (await fleet.store("shop")).state is State.READY
 
 
+async def test_a_database_that_has_a_new_volume_has_lost_its_data_and_says_so(fleet):
+    assert not any("is lost" in line for line in await fleet.lines("shop"))
+    await fleet.cluster.delete("PersistentVolumeClaim", "data-postgres-0", NAMESPACE)
+    await said(fleet, "Degraded: PostgreSQL volume was deleted")
+    await fleet.cluster.delete("Pod", "postgres-0", NAMESPACE)
+    await said(fleet, "PostgreSQL has a new volume: what the old one held is lost")
+    await until(lambda: healthy(fleet))
+
+
 async def test_a_lock_of_a_helm_that_is_dead_is_broken_at_once(sandbox, tmp_path):
     """kill -9 of the helm that installs."""
     hanging = tmp_path / "helm-that-hangs"

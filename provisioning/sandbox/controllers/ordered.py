@@ -91,8 +91,11 @@ class StatefulSets(Controller):
         volumes: list[Obj] = []
         for template in stateful_set["spec"].get("volumeClaimTemplates") or []:
             claim_name = f"{name_of(template)}-{pod_name}"
-            if self.store.find("PersistentVolumeClaim", namespace, claim_name) is None:
+            claim = self.store.find("PersistentVolumeClaim", namespace, claim_name)
+            if claim is None:
                 self._create_claim(stateful_set, template, claim_name, pod_name)
+            elif is_terminating(claim):
+                raise ApiError(409, "Conflict", f"pvc {claim_name} is being deleted")
             volumes.append({"name": name_of(template), "persistentVolumeClaim": {"claimName": claim_name}})
         labels = {
             "statefulset.kubernetes.io/pod-name": pod_name,
