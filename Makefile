@@ -46,5 +46,8 @@ image:
 bench: install
 	.venv/bin/python -m benchmarks $(ARGS)
 
+pictures: install
+	.venv/bin/python -m tests.pictures
+
 clean:
 	rm -rf .venv build dist test-results

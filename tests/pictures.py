@@ -1,0 +1,79 @@
+"""`make pictures`: the README's pictures, of real stores on the cluster that KUBECONFIG names.
+
+Not a test: what it makes is looked at before it is kept.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.conftest import FLAGS
+from tests.cluster.cluster import INGRESS, KUBECONFIG
+from tests.cluster.test_whole_line import served_on_the_cluster
+from tests.served import EMAIL, PASSWORD, Served
+
+PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
+RUNNING = ("atelier-nord", "fern-and-fig", "cafe-luna")
+COMING = "bikeshop"
+SIZE = {"width": 1280, "height": 640}
+
+
+def main() -> None:
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not (KUBECONFIG and INGRESS and path):
+        sys.exit("needs KUBECONFIG, STOREFLEET_TEST_INGRESS and Chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        served = served_on_the_cluster(Path(folder)).start()
+        try:
+            with served.client(served.token()) as api:
+                _take(served, api, path)
+                for name in (*RUNNING, COMING):
+                    api.delete(f"/api/v1/stores/{name}")
+                while api.get("/api/v1/stores").json()["items"]:
+                    time.sleep(0.5)
+        finally:
+            served.stop()
+
+
+def _take(served: Served, api: httpx.Client, chromium: str) -> None:
+    for name in RUNNING:
+        _create(api, name)
+    while any(api.get(f"/api/v1/stores/{name}").json()["state"] != "READY" for name in RUNNING):
+        time.sleep(0.5)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        context = browser.new_context(base_url=served.url, viewport=SIZE, locale="en-GB", timezone_id="UTC")
+        form = {"email": EMAIL, "password": PASSWORD}
+        context.request.post("/sign-in", form=form, headers={"Origin": served.url})
+        stores, store = context.new_page(), context.new_page()
+        stores.goto("/")
+        _create(api, COMING)
+        store.goto(f"/stores/{COMING}")
+        store.get_by_text("PostgreSQL PVC created").wait_for()
+        _keep(stores, "stores")
+        store.get_by_text("PostgreSQL pod ready").wait_for(timeout=120_000)
+        _keep(store, "store")
+        browser.close()
+
+
+def _create(api: httpx.Client, name: str) -> None:
+    while True:  # the cluster may not be known yet
+        answer = api.post("/api/v1/stores", json={"name": name})
+        if answer.status_code != 503:
+            answer.raise_for_status()
+            return
+        time.sleep(0.5)
+
+
+def _keep(page: Page, name: str) -> None:
+    page.wait_for_timeout(300)  # for what moves to come to rest
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
