@@ -5,6 +5,7 @@ that names the state it leaves and when the store came into it (it fails if some
 and back, which makes it the fence between replicas), its `transition` row, and its line in the timeline.
 """
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -56,12 +57,23 @@ class Database:
         self.url = make_url(url)
         self.origin = uuid.uuid4().hex  # of what this process tells the others
         self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True)
+        self._writer = asyncio.Lock()
         if self.is_sqlite:
             sqlalchemy_event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
 
     @property
     def is_sqlite(self) -> bool:
         return self.url.get_backend_name() == "sqlite"
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """One writer at a time, first come first served, where the database allows only one: SQLite itself lets those
+        who wait try again and again, and many of them at once starve one another."""
+        if self.is_sqlite:
+            async with self._writer:
+                yield
+        else:
+            yield
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:

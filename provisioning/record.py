@@ -36,8 +36,9 @@ class Recorder:
         new = [event for event in events if event.key not in told]
         if not new:
             return
-        added = await add_events(session, new)
-        await session.commit()
+        async with self._database.writing():
+            added = await add_events(session, new)
+            await session.commit()
         told.update(event.key for event in new)
         if added:
             self._changes.publish(Change(store.id, store.name, event_id=added[-1]))
@@ -49,8 +50,9 @@ class Recorder:
 
     async def transition(self, session: AsyncSession, store: Store, after: State, cause: str, **more: Any) -> None:
         """Change the state, as `Database.transition` does, and commit.  Raises Moved."""
-        await self._database.transition(session, store, after, cause, **more)
-        await session.commit()
+        async with self._database.writing():
+            await self._database.transition(session, store, after, cause, **more)
+            await session.commit()
         log.info("store %s is %s: %s", store.name, after, cause, extra={"store": store.id})
         self.publish(store)
 
