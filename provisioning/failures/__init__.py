@@ -51,8 +51,8 @@ RULES = (
     configuration,
     evictions,
     lost_nodes,
-    unschedulable,
     pods_refused,
+    unschedulable,
     mounts,
     probes,
 )

@@ -513,6 +513,12 @@ def test_a_lasting_cause_is_told_before_a_passing_one():
     assert diagnose([passing, lasting], NOON).reason.code == "crash_loop"
 
 
+def test_a_database_that_is_not_let_in_is_told_before_a_shop_that_finds_no_node():
+    held_up = refused_set('Internal error occurred: failed calling webhook "a.example.com": Post: no endpoints')
+    shop = unplaced("0/1 nodes are available: 1 Insufficient memory.")
+    assert diagnose([shop, *held_up], NOON).reason.code == "admission_webhook"
+
+
 # What is only history is no finding.
 
 WELL = pod("postgres-0", "postgres", running(ready=True), phase="Running")
