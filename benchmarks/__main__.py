@@ -5,15 +5,29 @@
     python -m benchmarks provisioning [RUNS]  from the click to READY, on the cluster that KUBECONFIG names, beside what
                                               people do by hand on the same cluster in the same run (default: 5 runs)
     python -m benchmarks scale [STORES]       a thousand quiet stores on simulated nodes: a full pass, memory, API calls
+    python -m benchmarks drift [SEED]         from a change by hand to its repair, on a shop of the real cluster
+    python -m benchmarks deletion [PAIRS]     a shop's deletion, beside helm and kubectl by hand (default: 3 pairs)
+    python -m benchmarks side-by-side [STORES] [WAYS]
+                                              many stores, a crash, changes by hand, the end of all: beside what people
+                                              script (default: 20 stores, all ways: storefleet, xargs, helmfile)
 
-Without a name: all of them.  `provisioning` needs KUBECONFIG, STOREFLEET_TEST_INGRESS, helm and kubectl.
+Without a name: all of them.  What needs a real cluster needs KUBECONFIG, STOREFLEET_TEST_INGRESS, helm and kubectl, and
+says so where they are not there.
 """
 
 import sys
 
-from benchmarks import provisioning, sandbox, scale, start
+from benchmarks import deletion, drift, provisioning, sandbox, scale, side_by_side, start
 
-BENCHMARKS = {"start": start.run, "sandbox": sandbox.run, "provisioning": provisioning.run, "scale": scale.run}
+BENCHMARKS = {
+    "start": start.run,
+    "sandbox": sandbox.run,
+    "provisioning": provisioning.run,
+    "scale": scale.run,
+    "drift": drift.run,
+    "deletion": deletion.run,
+    "side-by-side": side_by_side.run,
+}
 
 
 def main(arguments: list[str]) -> None:
