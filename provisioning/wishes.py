@@ -99,7 +99,8 @@ async def request_deletion(
     if store.state is not State.DELETING:
         event = _wished(store, "store.deleting", "Deletion requested", by)
         cause = f"deletion requested by {by}"
-        await database.transition(session, store, State.DELETING, cause, event=event, destroy_at=now() + undo)
+        until = now() + undo if undo else None  # at once is no date, which a clock that is set could move
+        await database.transition(session, store, State.DELETING, cause, event=event, destroy_at=until)
     elif not undo and undo_until(store):
         event = _wished(store, "store.deleting_now", "Immediate deletion requested", by)
         await database.destroy_now(session, store, event)

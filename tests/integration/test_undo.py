@@ -454,3 +454,11 @@ async def test_what_stood_in_the_way_earlier_does_not_fail_what_is_taken_back(fl
     await asyncio.sleep(0.5)
     await fleet.undelete("shop")
     assert (await fleet.settled("shop")).state is State.READY, await fleet.lines("shop")
+
+
+async def test_a_deletion_that_cannot_be_undone_waits_for_no_clock(fleet, monkeypatch):
+    await fleet.ask("shop")
+    await fleet.settled("shop")
+    monkeypatch.setattr(wishes, "now", lambda: now() + timedelta(hours=1))  # and then somebody sets it right
+    await fleet.delete("shop")
+    await fleet.gone("shop")
