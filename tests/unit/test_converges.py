@@ -118,7 +118,7 @@ class Histories(RuleBasedStateMachine):
         installed = space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC)
         if what == "surroundings":
             space.applied = False
-        elif what == "record" and space.release is not Release.UNMANAGED:
+        elif what == "record" and space.release not in (Release.UNMANAGED, Release.LOCKED):  # else there are two helms
             space.release = Release.ABSENT
         elif what == "values" and installed:
             space.release = Release.OUT_OF_SYNC
@@ -202,7 +202,7 @@ class Histories(RuleBasedStateMachine):
             assert world.steps[-1] is Do.WAIT, "it has come to rest"
 
 
-Histories.TestCase.settings = settings(max_examples=300, stateful_step_count=40, phases=PHASES)
+Histories.TestCase.settings = settings(max_examples=300, stateful_step_count=40, phases=PHASES, derandomize=True)
 TestHistories = Histories.TestCase
 
 

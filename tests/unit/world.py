@@ -60,7 +60,7 @@ class Helm:
     engine: "Engine"
     store: int
     since: datetime
-    working: bool = False  # its record is made
+    space: Namespace | None = None  # in which its record is made
     alive: bool = True
     went_well: bool = False
 
@@ -225,6 +225,9 @@ class World:
             if (space is None or space.owner != row.id) and self.row == row and not ours_at_work:
                 self.row = None
         elif step.do in (Do.INSTALL, Do.UNINSTALL):
+            if any(helm.alive and helm.engine is engine for helm in self.helms):  # it holds the machine's lock file
+                self._fails(engine, AWAY)
+                return
             engine.helm = Helm(step.do, engine, row.id, self.now)
             self.helms.append(engine.helm)
         elif step.do is not Do.WAIT:
@@ -288,7 +291,7 @@ class World:
     def work(self, helm: Helm) -> None:
         """Make the record."""
         space = self.namespace
-        if not helm.alive or helm.working:
+        if not helm.alive or helm.space is not None:
             return
         if self.away or space is None or space.terminating or space.owner != helm.store:
             self.end_helm(helm, well=False)
@@ -298,8 +301,8 @@ class World:
                 self.end_helm(helm, well=False)
                 return
             space.release, space.release_at, space.runner = Release.LOCKED, self.now, helm.engine.number
-        helm.working = True
-        at_work = [each for each in self.helms if each.alive and each.working and each.verb is Do.INSTALL]
+        helm.space = space
+        at_work = [each for each in self.helms if each.alive and each.space is space and each.verb is Do.INSTALL]
         assert len(at_work) <= 1, "two helms write one release"
 
     def end_helm(self, helm: Helm, *, well: bool = True) -> None:
@@ -307,7 +310,7 @@ class World:
         space = self.namespace
         if not helm.alive:
             return
-        if helm.working and space is not None and space.owner == helm.store and not space.terminating:
+        if space is not None and helm.space is space and not space.terminating:
             well = well and not self.away
             if helm.verb is Do.INSTALL:
                 space.release = Release.IN_SYNC if well else Release.FAILED
