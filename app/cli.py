@@ -60,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--password", help="without it one is made up and printed")
     create.set_defaults(run=_on_database(_create_user))
 
+    limit = user.add_parser("limit", help="let somebody have another number of stores than the settings say")
+    limit.add_argument("email", metavar="EMAIL")
+    limit.add_argument("stores", metavar="N", type=_stores, help="a number, or `default`: as the settings say")
+    limit.set_defaults(run=_on_database(_limit_user))
+
     token = commands.add_parser("token", help="API tokens").add_subparsers(required=True, metavar="ACTION")
     create = token.add_parser("create", help="make a token; it is shown once, last on its line")
     create.add_argument("--user", required=True, metavar="EMAIL", help="for whom it acts")
@@ -79,6 +84,14 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 (any that is free) to 65535")
     return port
+
+
+def _stores(text: str) -> int | None:
+    if text == "default":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 4):
+        raise argparse.ArgumentTypeError("write a number from 0 to 9999, or `default`")
+    return int(text)
 
 
 def _serve(chosen: argparse.Namespace) -> None:
@@ -130,6 +143,15 @@ async def _create_user(chosen: argparse.Namespace, database: "Database") -> None
     print(f"{'Administrator' if user.admin else 'User'} {user.email} can sign in now.")
     if not chosen.password:
         print(f"Password: {password}")
+
+
+async def _limit_user(chosen: argparse.Namespace, database: "Database") -> None:
+    from app.actor import COMMAND_LINE
+    from app.users import Users
+
+    user = await Users(database).limit(COMMAND_LINE, chosen.email, chosen.stores)
+    number = "as many stores as the settings say" if user.store_limit is None else f"{user.store_limit} stores"
+    print(f"{user.email} may have {number}.")
 
 
 async def _replace_key(chosen: argparse.Namespace, database: "Database") -> None:

@@ -27,6 +27,7 @@ class User(SQLModel, table=True):
     admin: bool = False
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     disabled: bool = False
+    store_limit: int | None = None  # where an administrator gave another number than the settings
 
 
 class UserSession(SQLModel, table=True):

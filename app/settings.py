@@ -5,6 +5,7 @@ that says what to change.
 """
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
@@ -16,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.command_error import CommandError
+from app.proxies import Network, networks
 
 PREFIX = "STOREFLEET_"
 SMALLEST_PASSWORD = 8
@@ -61,6 +63,27 @@ class Settings(BaseSettings):
     at_once: int = Field(default=5, ge=1, le=100, description="Stores being provisioned at the same time.")
     in_flight: int = Field(
         default=20, ge=1, le=10_000, description="Stores requested or being provisioned, before more are refused."
+    )
+    stores_per_user: int = Field(
+        default=5,
+        ge=0,
+        le=10_000,
+        description="Stores that a user may have; an administrator can give somebody another number, and is not "
+        "limited by it.",
+    )
+    stores_in_all: int = Field(
+        default=100, ge=0, le=100_000, description="Stores that there may be, administrators' included."
+    )
+    creations_an_hour: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Stores that can be created within an hour from one address; administrators are not limited by it.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses and networks of the proxies before us, separated by commas. What X-Forwarded-For says "
+        "counts only from them; without it the other end of the connection is the client.",
     )
     provisioning_minutes: float = Field(
         default=10,
@@ -151,6 +174,15 @@ class Settings(BaseSettings):
             raise ValueError("is not the name of a namespace (lower-case letters, digits and hyphens)")
         return name
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, setting: str) -> str:
+        try:
+            networks(setting)
+        except ValueError as error:
+            raise ValueError("lists what is neither an address nor a network; write 10.0.0.7, 10.42.0.0/16") from error
+        return setting
+
     @field_validator("store_values")
     @classmethod
     def _values_file(cls, path: Path | None) -> Path | None:
@@ -167,6 +199,11 @@ class Settings(BaseSettings):
     def database_address(self) -> str:
         """The database's URL, the default worked out."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'storefleet.db'}"
+
+    @cached_property
+    def proxies(self) -> tuple[Network, ...]:
+        """Whose X-Forwarded-For counts."""
+        return networks(self.trusted_proxies)
 
     @property
     def secure(self) -> bool:

@@ -16,6 +16,7 @@ from app.actor import Actor
 from app.models import User
 from app.pages.sign_in import render_setup, render_sign_in
 from app.problems import Problem
+from app.proxies import client_address
 from app.services import Services, services_of
 from app.sessions import LASTS
 
@@ -43,8 +44,10 @@ async def actor_of(request: HTTPConnection) -> Actor | None:
 
 
 def address_of(request: HTTPConnection) -> str:
-    """Where the request comes from: the other end of its connection."""
-    return request.client.host if request.client else ""
+    """Where the request comes from: the other end of its connection, or for whom a proxy that we trust speaks there."""
+    peer = request.client.host if request.client else ""
+    forwarded = request.headers.getlist("x-forwarded-for")
+    return client_address(peer, forwarded, services_of(request.app).settings.proxies)
 
 
 def sign_in_address(request: Request) -> str:

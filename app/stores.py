@@ -20,7 +20,7 @@ from sqlalchemy import and_, case, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app import waiting
+from app import limits, waiting
 from app.actor import Actor
 from app.audit import refusals
 from app.models import User
@@ -30,7 +30,7 @@ from app.store_views import AcceptedToWait, Credentials, EventView, ReasonView, 
 from provisioning import audit, names, wishes
 from provisioning.capacity import Reader, Room, look_ahead
 from provisioning.changes import Change, Changes
-from provisioning.database import Database, Moved, add_events
+from provisioning.database import Database, Exclusive, Moved, add_events, one_at_a_time
 from provisioning.health import Condition, Health
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.secrets import SealBroken, Sealer, generate
@@ -88,7 +88,8 @@ class Stores:
     ) -> StoreView | AcceptedToWait:
         """Ask for a new store.
 
-        Problems: 409 the name is not free, 422 bad input, 429 too many at once, 503 no room (where that is to be so).
+        Problems: 403 as many as there may be, 409 the name is not free, 422 bad input, 429 too many at once or in the
+        last hour, 503 no room (where that is to be so).
         """
         if complaint := names.problem(name):
             raise _bad_input("name", complaint)
@@ -100,10 +101,13 @@ class Stores:
         async with asyncio.timeout(START_TAKES):
             await self._addressed.wait()
         room = await self.capacity.room() if self.capacity else None
-        refused = refusals(self._database, actor.who, "store.create", name)
-        # One at a time, so that the count of stores in flight and the new row belong together; other processes, which
-        # only PostgreSQL has, wait in `wishes.request`.
+        refused = refusals(self._database, actor.who, limits.CREATE, name)
+        # One at a time, so that what is counted and the new row belong together; other processes, which only PostgreSQL
+        # has, wait for the lock.
         async with self._creating, refused, self._database.session() as session:
+            await one_at_a_time(session, Exclusive.REQUEST)
+            if problem := (await limits.look(session, self._settings, actor)).refusal():
+                raise problem
             try:
                 store = await wishes.request(
                     session,
@@ -123,12 +127,17 @@ class Stores:
                 raise await self._full(session) from error
             note = await self._look_ahead(session, store, room)
             detail = {"template": template, "plan": plan, "options": chosen}
-            await audit.append(session, actor.who, "store.create", store=store, detail=detail)
+            await audit.append(session, actor.who, limits.CREATE, store=store, detail=detail)
             await session.commit()
             log.info("%s asked for store %s", actor.email, name, extra={"store": store.id})
             self._tell(store)
             view = (await self._views(session, [store]))[0]
             return AcceptedToWait(**view.model_dump(), note=note) if note else view
+
+    async def standing(self, actor: Actor) -> limits.Standing:
+        """How many more stores the actor may ask for."""
+        async with self._database.session() as session:
+            return await limits.look(session, self._settings, actor)
 
     async def get(self, actor: Actor, name: str) -> StoreView:
         """Problem 404 for what is not there and for what is somebody else's."""

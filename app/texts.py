@@ -121,6 +121,7 @@ CREATE: dict[str, Any] = {
     "cancel": "Cancel",
     "submit": "Create store",
     "creating": "Creating …",
+    "left": "{n} of {of} stores left",
 }
 
 STORE: dict[str, Any] = {

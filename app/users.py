@@ -2,7 +2,7 @@
 
 import re
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -64,6 +64,25 @@ class Users:
             return None
         async with self._database.session() as session:
             return (await session.exec(select(User).where(col(User.email) == email))).first()
+
+    async def limit(self, actor: Actor, email: str, stores: int | None) -> User:
+        """Let somebody have so many stores; None: as many as the settings say.
+
+        Problems: 403 not an administrator, 404 no such account.
+        """
+        async with refusals(self._database, actor.who, "user.limit"):
+            if not actor.admin:
+                raise Problem(403, "Only an administrator can change how many stores somebody may have.")
+            found = await self.by_email(email)
+            if found is None:
+                raise Problem(404, "There is no account with this e-mail address.")
+            async with self._database.session() as session:
+                await session.exec(update(User).where(col(User.id) == found.id).values(store_limit=stores))
+                detail = {"user": found.email, "user_id": found.id, "before": found.store_limit, "stores": stores}
+                await audit.append(session, actor.who, "user.limit", detail=detail)
+                await session.commit()
+        found.store_limit = stores
+        return found
 
     async def any(self) -> bool:
         """Is there anybody yet?"""

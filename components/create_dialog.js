@@ -6,6 +6,7 @@ export default {
     <dialog class="sheet create" ref="dialog" aria-labelledby="create-title" @click.self="close">
       <form method="dialog" @submit.prevent="submit" autocomplete="off">
         <h2 id="create-title">{{ texts.title }}</h2>
+        <div class="error" role="alert" v-if="blocked"><i class="icon" data-icon="alert"></i><span>{{ blocked }}</span></div>
         <div>
           <label class="field"><span>{{ texts.name }}</span>
             <input class="input" ref="name" v-model="name" @input="typed" @change="tidy" name="store" autocapitalize="none" autocorrect="off" spellcheck="false"
@@ -34,8 +35,9 @@ export default {
           </div>
           <label class="check"><input type="checkbox" v-model="samples">{{ texts.samples }}</label>
         </details>
-        <div class="error" role="alert" v-if="refused"><i class="icon" data-icon="alert"></i><span>{{ refused }}</span></div>
+        <div class="error" role="alert" v-if="refused && !blocked"><i class="icon" data-icon="alert"></i><span>{{ refused }}</span></div>
         <div class="actions">
+          <span class="left small quiet number" v-if="left">{{ left }}</span>
           <button class="btn" type="button" @click="close">{{ texts.cancel }}</button>
           <button class="btn primary" type="submit" :disabled="!valid" :aria-busy="busy ? 'true' : null"><i class="icon" data-icon="spinner" v-if="busy"></i>{{ busy ? texts.creating : texts.submit }}</button>
         </div>
@@ -47,12 +49,13 @@ export default {
       pattern: ["", ""],
       checked: null, // the server's last word: {name, problem}
       busy: false, refused: "",
+      left: "", blocked: "", // how many stores there may still be, and why there can be none now
     };
   },
   computed: {
     current() { return this.checked?.name === this.name; },
     verdict() { return !this.name || !this.current ? "" : this.checked.problem ? "wrong" : "good"; },
-    valid() { return this.verdict === "good" && !this.busy; },
+    valid() { return this.verdict === "good" && !this.busy && !this.blocked; },
     icon() { return { wrong: "alert", good: "check" }[this.verdict]; },
     hint() {
       if (!this.name) return this.texts.name_hint;
@@ -65,8 +68,9 @@ export default {
     },
   },
   methods: {
-    open(before, after) {
+    open(before, after, left, blocked) {
       this.pattern = [before, after];
+      [this.left, this.blocked] = [left, blocked];
       if (this.$refs.dialog.open) return;
       this.refused = "";
       this.$refs.dialog.showModal();

@@ -55,9 +55,12 @@ class CreateDialog(Element, component="create_dialog.js"):
         self.on("check", self._on_check)
         self.on("create", self._on_create)
 
-    def open(self, before: str, after: str) -> None:
-        """Show it; a store's address is its name between `before` and `after`."""
-        self.run_method("open", before, after)
+    def open(self, before: str, after: str, left: str = "", blocked: str = "") -> None:
+        """Show it; a store's address is its name between `before` and `after`.
+
+        `left` says how many stores there may still be, `blocked` why there can be none now: then nothing can be sent.
+        """
+        self.run_method("open", before, after, left, blocked)
 
     async def _on_check(self, event: GenericEventArguments) -> None:
         name = str(event.args)[:300]

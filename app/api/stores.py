@@ -34,7 +34,7 @@ class Timeline(BaseModel):
 router = APIRouter(prefix="/stores", tags=["stores"])
 
 
-@router.post("", status_code=202, responses=refusals(400, 409, 413, 422, 429, 503))
+@router.post("", status_code=202, responses=refusals(400, 403, 409, 413, 422, 429, 503))
 async def create(
     new: NewStore, request: Request, response: Response, actor: CurrentActor, services: CurrentServices
 ) -> StoreView | AcceptedToWait:

@@ -8,6 +8,7 @@ from fastapi import Response
 
 from app import texts
 from app.actor import Actor
+from app.limits import Standing
 from app.pages.frame import Frame, page
 from app.pages.live import Batch, Happening, Live, happening
 from app.services import Services
@@ -48,9 +49,13 @@ async def _build(frame: Frame) -> None:
 
     part, counts = await asyncio.gather(load(reader, query), services.stores.counts(reader))
 
-    def open_dialog() -> None:
+    async def open_dialog() -> None:
+        standing, refused = await frame.attempt(services.stores.standing)
+        if standing is None:
+            frame.notice(refused or "")
+            return
         before, _, after = services.stores.address("{name}").partition("{name}")
-        dialog.open(before, after)
+        dialog.open(before, after, *_room_left(standing))
 
     async def undo(name: str) -> None:
         _, refused = await frame.attempt(lambda actor: services.stores.undelete(actor, name))
@@ -69,7 +74,7 @@ async def _build(frame: Frame) -> None:
     )
     dialog = create_dialog(frame)
     if "create" in frame.request.query_params:
-        open_dialog()
+        await open_dialog()
 
     async def show(batch: Batch) -> None:
         changed, gone = await _changed(batch, reader)
@@ -105,6 +110,15 @@ def create_dialog(frame: Frame) -> CreateDialog:
         check=check,
         create=create,
     )
+
+
+def _room_left(standing: Standing) -> tuple[str, str]:
+    """How many stores somebody may still ask for, and why there can be none now ("" where there can)."""
+    stores, problem = standing.view().stores, standing.refusal()
+    left = ""
+    if stores:
+        left = texts.CREATE["left"].replace("{n}", str(stores.left)).replace("{of}", str(stores.of))
+    return left, problem.detail if problem else ""
 
 
 def _size(quantity: str) -> str:

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from pathlib import Path
 from typing import Self
 
 import httpx
@@ -18,6 +19,10 @@ class Dashboard(Served):
     """`storefleet serve --sandbox`, ready when the sandbox and the people are there."""
 
     module = "tests.browser.serve"
+
+    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
+        many = {"STOREFLEET_STORES_PER_USER": "1000", "STOREFLEET_CREATIONS_AN_HOUR": "1000"}
+        super().__init__(folder, *arguments, **{**many, **settings})
 
     def start(self) -> Self:
         before = self.lines().count(READY) if self.log.exists() else 0

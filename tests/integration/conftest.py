@@ -75,11 +75,21 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def parts(database_url: str, tmp_path: Path, migrated_sqlite: Path) -> AsyncIterator[Services]:
+def chosen_settings() -> dict[str, int]:
+    """What `parts` are set to: a file whose tests need other numbers has a fixture of this name."""
+    return {"in_flight": 4, "stores_per_user": 1000, "creations_an_hour": 1000}
+
+
+@pytest.fixture
+async def parts(
+    database_url: str, tmp_path: Path, migrated_sqlite: Path, chosen_settings: dict[str, int]
+) -> AsyncIterator[Services]:
     """Everything but an engine: what people ask for is recorded, and stays as it is."""
     if database_url.startswith("sqlite"):
         shutil.copy(migrated_sqlite, tmp_path)
-    settings = Settings(database_url=database_url, data_dir=tmp_path, store_url="http://{name}.localhost", in_flight=4)
+    settings = Settings(
+        database_url=database_url, data_dir=tmp_path, store_url="http://{name}.localhost", **chosen_settings
+    )
     composed = services.compose(settings)
     await migrate(composed.database)
     yield composed

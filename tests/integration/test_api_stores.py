@@ -386,7 +386,13 @@ async def test_the_place_in_the_queue_is_fair_and_the_wait_is_what_it_took_befor
 
 
 async def test_me(client: httpx.AsyncClient, anna: Actor) -> None:
-    assert (await client.get("/api/v1/me")).json() == {"id": anna.user_id, "email": "anna@example.com", "admin": False}
+    me = (await client.get("/api/v1/me")).json()
+    assert me.pop("limits") == {
+        "stores": {"of": 1000, "left": 1000},
+        "creations_an_hour": {"of": 1000, "left": 1000},
+        "platform_full": False,
+    }
+    assert me == {"id": anna.user_id, "email": "anna@example.com", "admin": False}
 
 
 async def test_the_document_describes_every_route_and_its_refusals(client: httpx.AsyncClient) -> None:

@@ -146,8 +146,14 @@ def test_commands_work_beside_it(served: Served) -> None:
     for arguments, says in (
         (("user", "create", "carla@example.com"), "There is an account"),
         (("token", "create", "--user", "nobody@example.com"), "There is no user"),
+        (("user", "limit", "nobody@example.com", "3"), "There is no account"),
     ):
         refused(*arguments, status=1, says=says, **served.settings)
+    for number, left in (("0", 0), ("7", 7), ("default", 5)):
+        assert command("user", "limit", "carla@example.com", number, **served.settings).returncode == 0
+        with served.client(token) as client:
+            assert client.get("/api/v1/me").json()["limits"]["stores"] == {"of": left, "left": left}
+    assert command("user", "limit", "carla@example.com", "many", **served.settings).returncode == 2
 
 
 def test_a_second_process_on_the_same_database_is_refused(served: Served) -> None:
