@@ -70,7 +70,7 @@ class Served:
                 stdout=output,
                 stderr=output,
             )
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while time.monotonic() < end and self.process.poll() is None:
             with contextlib.suppress(httpx.TransportError):
                 if httpx.get(f"{self.url}/healthz", trust_env=False).is_success:

@@ -27,7 +27,7 @@ class Dashboard(Served):
     def start(self) -> Self:
         before = self.lines().count(READY) if self.log.exists() else 0
         super().start()
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while self.lines().count(READY) == before or httpx.get(f"{self.url}/readyz").status_code != 200:
             assert time.monotonic() < end, f"the dashboard is not ready:\n{self.log.read_text()[-4000:]}"
             time.sleep(0.1)
