@@ -25,7 +25,7 @@ run: install
 	.venv/bin/storefleet serve
 
 test: install
-	.venv/bin/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(ARGS)
+	.venv/bin/python -m pytest --numprocesses $(JOBS) $(ARGS)
 
 lint: install
 	.venv/bin/ruff check .

@@ -9,26 +9,34 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-TESTS = Path(__file__).parent
-CLUSTER, BROWSER = TESTS / "cluster", TESTS / "browser"
+CLUSTER = Path(__file__).parent / "cluster"
 
 # How fast the machine is just now says nothing about the code.
 settings.register_profile("storefleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("storefleet")
 
 
+class Together(LoadScopeScheduling):
+    """Gives a file as a whole to one process, and everything of the browser, or of the one cluster, too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file.startswith("tests/cluster/") or "[real" in nodeid:
+            return "cluster"
+        return "browser" if file.startswith("tests/browser/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if CLUSTER in item.path.parents:
             item.add_marker(pytest.mark.cluster)
-        item.add_marker(pytest.mark.xdist_group(_together_with(item)))
-
-
-def _together_with(item: pytest.Item) -> str:
-    if item.get_closest_marker("cluster"):
-        return "cluster"
-    return "browser" if BROWSER in item.path.parents else item.path.relative_to(TESTS).as_posix()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
