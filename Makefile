@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 IMAGE  ?= ghcr.io/storefleet/storefleet
 SHOP   ?= ghcr.io/storefleet/medusa-store
 BUILD  ?= docker build --tag
-JOBS   ?= 3
+JOBS   ?= 4
 
 .PHONY: install run test lint lock image bench pictures clean
 
@@ -25,7 +25,7 @@ run: install
 	.venv/bin/storefleet serve
 
 test: install
-	.venv/bin/python -m pytest --numprocesses $(JOBS) $(ARGS)
+	.venv/bin/python -m pytest --numprocesses $(JOBS) --no-loadscope-reorder $(ARGS)
 
 lint: install
 	.venv/bin/ruff check .

@@ -29,6 +29,18 @@ class Together(LoadScopeScheduling):
         return "browser" if file.startswith("tests/browser/") else file
 
 
+# What takes longest begins first, or one process works on it alone in the end; the pure ones fill the gaps.
+LONGEST_FIRST = (
+    "integration/test_replicas.py",
+    "browser/",
+    "faults/",
+    "cluster/",
+    "integration/",
+    "conformance/",
+    "unit/",
+)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
     return Together(config, log)
 
@@ -37,6 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if CLUSTER in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+    items.sort(key=_turn)  # stable: within a file, as it stands there
+
+
+def _turn(item: pytest.Item) -> int:
+    file = item.path.relative_to(CLUSTER.parent).as_posix()
+    return next(turn for turn, beginning in enumerate(LONGEST_FIRST) if file.startswith(beginning))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
