@@ -25,8 +25,8 @@ from tests.faults.mischief import Clock, Mischief
 from tests.integration.fleet import Fleet, fleet_on
 
 MISCHIEF = 6.0  # seconds of it
-SETTLED_WITHIN = 120.0  # seconds; on a machine with other things to do
-DEFAULT_RUNS = 3
+SETTLED_WITHIN = 300.0  # seconds; on a machine with other things to do
+DEFAULT_RUNS = 2
 
 
 def seeds() -> list[int]:
