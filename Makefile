@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 IMAGE  ?= ghcr.io/storefleet/storefleet
 SHOP   ?= ghcr.io/storefleet/medusa-store
 BUILD  ?= docker build --tag
-JOBS   ?= 4
+JOBS   ?= 3
 
 .PHONY: install run test lint lock image bench pictures clean
 

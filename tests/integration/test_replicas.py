@@ -50,7 +50,7 @@ async def test_one_leads_and_every_one_says_which(replicas, cluster):
         told = [await replica.leader() for replica in replicas.all]
         return told if all(told) else None
 
-    told = await until(all_told, 10, "somebody knows of no leader")
+    told = await until(all_told, 60, "somebody knows of no leader")
     assert {each["holder"] for each in told} == {told[0]["holder"]}
     assert [each["here"] for each in told].count(True) == 1
     assert told[0]["since"]
@@ -71,7 +71,7 @@ async def begun(replicas: Replicas, by: Replica, count: int = 5) -> list[str]:
     async def at_work() -> bool:
         return await by.states(names) == {"PROVISIONING"}
 
-    await until(at_work, 20, "they are not begun")
+    await until(at_work, 90, "they are not begun")
     return names
 
 
@@ -151,7 +151,7 @@ async def test_a_leader_that_loses_the_cluster_is_replaced_and_serves_on(sandbox
         async def back() -> bool:
             return (await first.http.get("/readyz")).status_code == 200
 
-        await until(back, 30, "it does not see the cluster again")
+        await until(back, 90, "it does not see the cluster again")
         assert await second.leads()
         await line.cut()
 
