@@ -55,8 +55,9 @@ async def begin(database: Database, cluster: Cluster, session: AsyncSession, sto
         "count": len(items),
         "volumes": [_named(each) for each in volumes[:MOST_OBJECTS]],
     }
-    await database.begin_destruction(session, store, found)
-    await session.commit()
+    async with database.writing():
+        await database.begin_destruction(session, store, found)
+        await session.commit()
 
 
 async def absence(cluster: Cluster, store: Store) -> list[str] | None:

@@ -79,7 +79,7 @@ class _Memory:
     ill_told: bool = False  # the timeline says so
     held: Reason | None = None  # what holds its deletion
     held_asked: float = 0.0
-    ages: dict[str, tuple[datetime, float]] = field(default_factory=dict)  # see `_now`
+    age: tuple[datetime, float] | None = None  # see `_now`
 
 
 class Reconciler:
@@ -188,7 +188,7 @@ class Reconciler:
         beside = memory.in_log if observed.waiting_for else memory.at_the_door
         observed = replace(observed, finding=nearer(observed.finding, beside))
         # A deletion's time is a date that a person was told; any other is how long something takes.
-        at = now() if store.state is State.DELETING else _now(memory, "state", store.state_at)
+        at = now() if store.state is State.DELETING else _now(memory, store.state_at)
         step = decide(desired_of(store), observed, at, self._options.limits)
         await session.commit()  # no transaction stays open over a step, which may take long
         if not self._leader.leading:
@@ -392,11 +392,8 @@ def _clock() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _now(memory: _Memory, what: str, since: datetime) -> datetime:
+def _now(memory: _Memory, since: datetime) -> datetime:
     """The time now, for telling how long ago `since` was: a clock that somebody sets in between changes nothing."""
-    began, seen = memory.ages.get(what, (None, 0.0))
-    if began != since:
-        elapsed = max(0.0, (now() - since).total_seconds())
-        seen = _clock() - elapsed
-        memory.ages[what] = (since, seen)
-    return since + timedelta(seconds=_clock() - seen)
+    if memory.age is None or memory.age[0] != since:
+        memory.age = since, _clock() - max(0.0, (now() - since).total_seconds())
+    return since + timedelta(seconds=_clock() - memory.age[1])

@@ -59,15 +59,17 @@ class Recorder:
     async def set_revision(self, session: AsyncSession, store: Store, revision: int) -> None:
         """Helm's newest revision of the store."""
         if store.revision != revision:
-            await self._database.set_revision(session, store, revision)
-            await session.commit()
+            async with self._database.writing():
+                await self._database.set_revision(session, store, revision)
+                await session.commit()
             self.publish(store)
 
     async def remove(self, session: AsyncSession, store: Store, absent: list[str]) -> None:
         """The row and all that hangs on it go, a receipt stays, and this commits.  Raises Moved."""
-        await self._database.remove(session, store)
-        await destruction.leave_receipt(session, store, absent)
-        await session.commit()
+        async with self._database.writing():
+            await self._database.remove(session, store)
+            await destruction.leave_receipt(session, store, absent)
+            await session.commit()
         self._told.pop(store.id, None)
         log.info("store %s is gone", store.name, extra={"store": store.id})
         self._changes.publish(Change(store.id, store.name, gone=True))
