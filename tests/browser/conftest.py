@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browser.dashboard import ADMIN, PASSWORD, Dashboard
+from tests.browser.dashboard import ADMIN, PASSWORD, Dashboard, running
 
 PICTURES = Path(__file__).parent.parent.parent / "test-results" / "pictures"
 FLAGS = (
@@ -41,13 +41,8 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    served = Dashboard(tmp_path_factory.mktemp("dashboard"))
-    try:
-        yield served.start()
-    finally:
-        served.stop()
-    log = served.log.read_text()
-    assert "Traceback" not in log, log[-6000:]
+    with running(Dashboard(tmp_path_factory.mktemp("dashboard"))) as served:
+        yield served
 
 
 @pytest.fixture(scope="package")

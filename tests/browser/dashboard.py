@@ -2,6 +2,8 @@
 
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -12,7 +14,7 @@ from tests.served import EMAIL, PASSWORD, Served
 ADMIN = EMAIL
 ANN, BEN, CARA = PEOPLE = ("ann@example.com", "ben@example.com", "cara@example.com")
 READY = "everybody is there"
-__all__ = ["ADMIN", "ANN", "BEN", "CARA", "PASSWORD", "PEOPLE", "READY", "Dashboard"]
+__all__ = ["ADMIN", "ANN", "BEN", "CARA", "PASSWORD", "PEOPLE", "READY", "Dashboard", "running"]
 
 
 class Dashboard(Served):
@@ -43,3 +45,14 @@ class Dashboard(Served):
     def _send(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
+
+
+@contextmanager
+def running(dashboard: Dashboard) -> Iterator[Dashboard]:
+    """Serves meanwhile; afterwards its log must hold no traceback."""
+    try:
+        yield dashboard.start()
+    finally:
+        dashboard.stop()
+    log = dashboard.log.read_text()
+    assert "Traceback" not in log, log[-6000:]

@@ -6,19 +6,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.dashboard import ANN, Dashboard
+from tests.browser.dashboard import ANN, Dashboard, running
 from tests.served import command
 
 
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    served = Dashboard(tmp_path_factory.mktemp("limits"), STOREFLEET_STORES_PER_USER="2")
-    try:
-        yield served.start()
-    finally:
-        served.stop()
-    log = served.log.read_text()
-    assert "Traceback" not in log, log[-6000:]
+    with running(Dashboard(tmp_path_factory.mktemp("limits"), STOREFLEET_STORES_PER_USER="2")) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

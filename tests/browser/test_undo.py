@@ -7,19 +7,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.dashboard import ADMIN, Dashboard
+from tests.browser.dashboard import ADMIN, Dashboard, running
 from tests.browser.test_store_life import create, mark, not_reloaded, state
 
 
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    served = Dashboard(tmp_path_factory.mktemp("undo"), STOREFLEET_UNDO_MINUTES="10")
-    try:
-        yield served.start()
-    finally:
-        served.stop()
-    log = served.log.read_text()
-    assert "Traceback" not in log, log[-6000:]
+    with running(Dashboard(tmp_path_factory.mktemp("undo"), STOREFLEET_UNDO_MINUTES="10")) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,9 @@ from app.models import User
 from app.services import Services
 from app.settings import Settings
 from provisioning.database import Database
+from provisioning.sandbox import Sandbox
 from tests import postgres
+from tests.integration.fleet import Fleet, fleet_on, sandbox_in
 from tests.served import Served
 
 
@@ -143,3 +145,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield process.start()
     finally:
         process.stop()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with sandbox_in() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def fleet(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Fleet]:
+    async with fleet_on(sandbox, tmp_path) as fleet:
+        yield fleet

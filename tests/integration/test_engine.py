@@ -1,30 +1,15 @@
 """The engine from its front door: wishes go in, stores come up, fail with a reason, or go without a trace."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from provisioning.decide import Limits
-from provisioning.sandbox import CrashFault, ImageFault, Sandbox, UnboundVolumeFault, UnreadyFault
+from provisioning.sandbox import CrashFault, ImageFault, UnboundVolumeFault, UnreadyFault
 from provisioning.secrets import new_key
 from provisioning.states import State
-from tests.integration.fleet import Fleet, fleet_on, sandbox_in
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with sandbox_in() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def fleet(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Fleet]:
-    async with fleet_on(sandbox, tmp_path) as fleet:
-        yield fleet
-
+from tests.integration.fleet import fleet_on
 
 SPECIFIED = [
     "Store requested",

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,26 +15,14 @@ from app.services import Services
 from provisioning import audit, destruction, wishes
 from provisioning.database import Database, Moved
 from provisioning.models import AuditEntry, Store, now
-from provisioning.sandbox import ApiFault, ImageFault, Sandbox
+from provisioning.sandbox import ApiFault, ImageFault
 from provisioning.states import State
 from tests.integration.conftest import BOTH_DATABASES
-from tests.integration.fleet import Fleet, fleet_on, sandbox_in
+from tests.integration.fleet import Fleet, fleet_on
 from tests.served import Served, command
 
 STORES = "/api/v1/stores"
 WINDOW = timedelta(minutes=10)
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with sandbox_in() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def fleet(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Fleet]:
-    async with fleet_on(sandbox, tmp_path) as fleet:
-        yield fleet
 
 
 async def pods(fleet: Fleet) -> list[str]:
