@@ -77,9 +77,9 @@ AT_ONCE = {
             403,
             FORBIDDEN + "ValidatingAdmissionPolicy 'teams' with binding 'all' denied request: no team",
             verbs=("create", "patch"),
-            kinds=("Service",),
+            kinds=("StatefulSet",),  # one of its kind: helm applies all at once, and either of two may be refused first
         ),
-        ("admission_denied", "Service postgres is refused by teams: no team"),
+        ("admission_denied", "StatefulSet postgres is refused by teams: no team"),
     ),
     "a permission that is missing": (
         ApiFault(
