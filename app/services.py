@@ -9,6 +9,7 @@ from app.audit import Audit
 from app.platform import Platform
 from app.sessions import Sessions
 from app.settings import Settings
+from app.statistics import Statistics
 from app.status import ClusterStatus
 from app.stores import Stores
 from app.tokens import Tokens
@@ -36,6 +37,7 @@ class Services:
     tokens: Tokens
     stores: Stores
     audit: Audit
+    statistics: Statistics
     engine: "Engine | None" = None
     leader: "Leader | None" = None
     sandbox: "Sandbox | None" = None
@@ -66,6 +68,7 @@ def compose(settings: Settings) -> Services:
         tokens=Tokens(database),
         stores=Stores(database, changes, settings, sealer),
         audit=Audit(database),
+        statistics=Statistics(database),
     )
 
 

@@ -250,6 +250,41 @@ PLATFORM: dict[str, Any] = {
     "capacity_unknown": "The cluster does not tell what it has, so no store is refused or warned for want of room.",
 }
 
+STATISTICS: dict[str, Any] = {
+    "title": "Over time",
+    "span": "How far back",
+    "spans": {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"},
+    "no_such_span": "There is no time range “{span}”: choose 1h, 24h, 7d or 30d. These are the last 24 hours.",
+    "shown": "Shown: the last {span}",
+    "active": "Ready now",
+    "of_stores": ["of {n} store", "of {n} stores"],
+    "ready_an_hour": "Ready an hour",
+    "ready": ["{n} became ready", "{n} became ready"],
+    "provisioning": "Time to ready, median",
+    "percentiles": "p95 {p95} · p99 {p99}",
+    "failure_rate": "Failure rate",
+    "failed": "{n} of {of} attempts",
+    "causes": "Why stores failed",
+    "cause": "Cause",
+    "count": "Stores",
+    "no_failures": "No store failed.",
+    "nothing": "No store was set up in this time.",
+}
+
+CHARTS: dict[str, Any] = {
+    "outcomes": "Stores",
+    "ready": "Ready",
+    "failed": "Failed",
+    "deleted": "Deleted",
+    "requested": "Requested",
+    "times": "Time to ready",
+    "p50": "Median",
+    "p95": "p95",
+    "table": "As a table",
+    "time": "From",
+    "nothing": "Nothing happened in this time yet.",
+}
+
 ORPHANS: dict[str, Any] = {
     "title": "Orphans",
     "lead": "Objects in the cluster that carry this platform’s label and whose store is not known any more.",
