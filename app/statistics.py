@@ -184,7 +184,7 @@ async def count(session: AsyncSession, span: Span, until: datetime) -> Figures:
 
 def _step(at: ColumnElement[datetime], begin: int, width: int) -> ColumnElement[int]:
     """The number of the step in which a time lies."""
-    return (cast(func.floor(extract("epoch", at)), BigInteger) - begin) / width
+    return (cast(func.floor(extract("epoch", at)), BigInteger) - begin) // width
 
 
 def _percentiles(part: ColumnElement[int], recent: ColumnElement[bool]) -> Select[Any]:

@@ -80,6 +80,8 @@
     },
     // "12:01:00": as logs have it, in the person's time zone
     clock: (time) => new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
+    // "24 Nov, 12:01:00"
+    dated: (time) => new Date(time).toLocaleString(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
     // "Tuesday 24 November 2026 at 12:01:00 CET"
     moment: (time) => new Date(time).toLocaleString(locale, { dateStyle: "full", timeStyle: "long" }),
     // A time of a chart whose steps are so many seconds: "14:05", "24 Nov, 14:00", "24 Nov"

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
-from provisioning import admission, names
+from provisioning import admission, measures, names
 from provisioning.cache import Cache
 from provisioning.changes import Changes
 from provisioning.cluster import Cluster, ClusterError
@@ -230,7 +230,8 @@ class Engine:
                 return
             version = self._cache.version(names.namespace(name))
             try:
-                done = await self._reconciler.look(session, store, self._queue.add_after)
+                with measures.RECONCILE_SECONDS.time():
+                    done = await self._reconciler.look(session, store, self._queue.add_after)
             except Moved:
                 self._queue.add(name)
                 return
