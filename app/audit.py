@@ -6,7 +6,7 @@ is written here, in one of its own.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -122,7 +122,7 @@ class Audit:
         items = [AuditView.model_validate(each, from_attributes=True) for each in found[:limit]]
         return AuditPage(items=items, next=str(items[-1].id) if len(found) > limit else None)
 
-    async def actions(self, actor: Actor) -> list[str]:
+    async def actions(self, actor: Actor) -> Sequence[str]:
         """The actions that entries tell of, in order.  Problem 403."""
         await self._admit(actor)
         async with self._database.session() as session:

@@ -183,7 +183,7 @@ async def count(session: AsyncSession, span: Span, until: datetime) -> Figures:
 
 
 def _step(at: ColumnElement[datetime], begin: int, width: int) -> ColumnElement[int]:
-    """The number of the step in which a time lies."""
+    """The number of the step in which a time lies, as exactly as SQLite reads times: by the millisecond."""
     return (cast(func.floor(extract("epoch", at)), BigInteger) - begin) // width
 
 

@@ -135,10 +135,12 @@ class Database:
         states.check(before, after)
         at = now()
         undone = (*NOT_DESTROYED, col(Store.destroy_at) > at) if before is State.DELETING else ()
+        ended = []
+        if before is State.PROVISIONING and after in (State.READY, State.FAILED):
+            ended = [_attempt(store, at, "" if after is State.READY else (reason or {}).get("code", "unknown"))]
         await self._update(session, store, *undone, state=after, state_at=at, reason=reason, **columns)
         session.add(Transition(store_id=store.id, at=at, before=before, after=after, cause=cause))
-        if before is State.PROVISIONING and after in (State.READY, State.FAILED):
-            session.add(_attempt(store, at, "" if after is State.READY else (reason or {}).get("code", "unknown")))
+        session.add_all(ended)
         if event is not None:
             await add_events(session, [event])
         await session.refresh(store)
@@ -182,7 +184,7 @@ class Database:
 
 
 def _attempt(store: Store, ended: datetime, code: str) -> Attempt:
-    """What ends now, of a store as it was read before."""
+    """What ends now, of a store as it was before."""
     return Attempt(
         store_id=store.id,
         began_at=store.state_at,
