@@ -23,7 +23,7 @@ ProcessCollector(registry=REGISTRY)
 
 API_REQUESTS = Counter(
     "storefleet_api_requests_total",
-    "Answers of the REST API, by route, method and status.",
+    "Answers of the REST API, by route below /api/v1, method and status.",
     ["route", "method", "status"],
     registry=REGISTRY,
 )
