@@ -81,7 +81,7 @@ class Engine:
         self._version: str | None = None
         self._node_count: int | None = None
         self._working = self._queued = 0
-        self._was_away = False
+        self._was_away = True  # nothing has been listed: a store of which nothing is left comes with no change
         self._dispatched = 0.0  # by the loop's clock: when the database answered last
 
     async def start(self) -> None:

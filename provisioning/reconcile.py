@@ -80,6 +80,7 @@ class _Memory:
     held: Reason | None = None  # what holds its deletion
     held_asked: float = 0.0
     age: tuple[datetime, float] | None = None  # see `_now`
+    step: Step | None = None  # the last, for the log
 
 
 class Reconciler:
@@ -120,7 +121,11 @@ class Reconciler:
         """What there is to know of a store besides its state, from the cache."""
         memory = self._memory.get(store.name)
         if store.state is State.READY:
-            return Condition(Health.UNKNOWN) if self._cache.trouble else self._health(store)
+            if self._cache.trouble:
+                return Condition(Health.UNKNOWN)
+            if memory and memory.error and memory.error.lasting:  # what is to be mended cannot be
+                return Condition(Health.DEGRADED, memory.error.reason)
+            return self._health(store)
         if store.state is State.DELETING:
             return Condition(reason=memory.held if memory else None)
         if store.state is not State.PROVISIONING:
@@ -190,6 +195,9 @@ class Reconciler:
         # A deletion's time is a date that a person was told; any other is how long something takes.
         at = now() if store.state is State.DELETING else _now(memory, store.state_at)
         step = decide(desired_of(store), observed, at, self._options.limits)
+        if step != memory.step:
+            memory.step, what = step, f"{step.do.value} ({step.waiting_for})" if step.waiting_for else step.do.value
+            log.debug("store %s, %s: %s", store.name, store.state, what, extra={"store": store.id})
         await session.commit()  # no transaction stays open over a step, which may take long
         if not self._leader.leading:
             return step.do, False  # asked right before the step, since it is not known for long
@@ -205,7 +213,7 @@ class Reconciler:
             memory.not_before = _clock() + pause
             again(store.name, pause)
             return step.do, False
-        if step.do is not Do.WAIT:
+        if step.do is not Do.WAIT or (store.state is State.READY and not observed.trouble):
             memory.error, memory.failures, memory.not_before = None, 0, 0.0
         return step.do, go_on
 
@@ -243,7 +251,7 @@ class Reconciler:
                     revision = await actor.install(wish)
                 await self._recorder.set_revision(session, store, revision)
             case Do.REPLACE_POD:
-                await actor.replace_pod(store, step.pod)
+                await actor.replace_pod(store, step.pod, step.pod_uid)
                 again(store.name, 0.5)
                 return False
             case Do.PROBE:
@@ -283,7 +291,7 @@ class Reconciler:
                 again(store.name, rest)
             else:
                 due.append(drift)
-        for mended in await self._actor.mend(due):
+        for mended in await self._actor.mend(store, due):
             times, last = memory.mended.get(mended.drift.key, (0, at))
             memory.mended[mended.drift.key] = (times + 1 if at - last < MENDED_AGAIN else 1, at)
             await self._recorder.tell(session, store, mended_line(store, mended))
