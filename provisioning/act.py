@@ -189,8 +189,8 @@ class Actor:
 
         [] is the proof of absence.  A helm of ours that outlived whoever started it is waited for: it would write into
         the next namespace of that name.  Most volumes go by themselves with their claims; one with the policy Retain
-        would stay for ever.  Volumes carry no labels of ours, so where a namespace of somebody else's has taken the name, or
-        where they are older than the store, they are not ours.
+        would stay for ever.  Volumes carry no labels of ours, so where a namespace of somebody else's has taken the
+        name, or where they are older than the store, they are not ours.
         """
         name = names.namespace(store.name)
         there = await self._cluster.get("Namespace", name)
