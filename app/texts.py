@@ -40,6 +40,9 @@ CLUSTER = {
     "connecting": "Connecting to the cluster …",
     "connected": "Connected",
     "is_away": "Cluster away",
+    "another": "These stores live in another cluster than the one that answers here, so nothing is done. "
+    "An administrator has to start Storefleet with the right one.",
+    "is_another": "Another cluster",
     "sandbox_line": "Sandbox",
     "nodes": ["{n} node", "{n} nodes"],
 }

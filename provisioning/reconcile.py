@@ -26,7 +26,6 @@ from provisioning.front_door import FrontDoor
 from provisioning.health import Condition, Health, health
 from provisioning.helm import Helm, HelmError
 from provisioning.inventory import held, held_reason
-from provisioning.leader import Leader
 from provisioning.lines import labels_lost, line, mended_line, namespace_lost
 from provisioning.milestones import in_order, timeline
 from provisioning.models import Level, Store, StoreSecret, now
@@ -94,9 +93,10 @@ class Reconciler:
         helm: Helm,
         recorder: Recorder,
         options: EngineOptions,
-        leader: Leader,
+        may_act: Callable[[], bool],
     ) -> None:
-        self._database, self._cluster, self._cache, self._leader = database, cluster, cache, leader
+        """`may_act`: asked right before each step."""
+        self._database, self._cluster, self._cache, self._may_act = database, cluster, cache, may_act
         self._recorder, self._options = recorder, options
         self._actor = Actor(cluster, cache, helm, options.limits.helm.total_seconds())
         self._front_door = FrontDoor(cluster, options.ingress_url)
@@ -164,7 +164,7 @@ class Reconciler:
         for _ in range(STEPS_AT_A_LOOK):
             step, go_on = await self._step(session, store, wish, memory, again)
             if not go_on:
-                return step is Do.WAIT and self._leader.leading
+                return step is Do.WAIT and self._may_act()
         return False
 
     async def _wanted(self, session: AsyncSession, store: Store) -> Wanted:
@@ -199,7 +199,7 @@ class Reconciler:
             memory.step, what = step, f"{step.do.value} ({step.waiting_for})" if step.waiting_for else step.do.value
             log.debug("store %s, %s: %s", store.name, store.state, what, extra={"store": store.id})
         await session.commit()  # no transaction stays open over a step, which may take long
-        if not self._leader.leading:
+        if not self._may_act():
             return step.do, False  # asked right before the step, since it is not known for long
         try:
             go_on = await self._act(session, store, wish, observed, step, memory, again)
