@@ -258,7 +258,7 @@ ORPHANS: dict[str, Any] = {
     "lead": "Objects in the cluster that carry this platform’s label and whose store is not known any more.",
     "policy": {
         "report": "They are only reported.",
-        "clean": "Those that stay for ten minutes are removed by themselves.",
+        "clean": "Those that stay for ten minutes are removed by themselves, if the deletion of their store is known.",
     },
     "look": "Look again",
     "looking": "Looking through the cluster …",
