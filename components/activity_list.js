@@ -26,7 +26,7 @@ export default {
       </section>
       <ol class="card entries" v-if="lines.length" :aria-busy="asking" :aria-label="texts.title">
         <li v-for="entry in lines" :key="entry.id" :class="{ fresh: fresh.has(entry.id) }"><details>
-          <summary>
+          <summary data-icon="chevron">
             <time class="number" :datetime="entry.at" :title="moment(entry)">{{ when(entry) }}</time>
             <bdi class="actor">{{ entry.actor }}</bdi>
             <span class="act">{{ words("action", entry.action) }} <bdi class="name">{{ entry.store_name }}</bdi></span>
