@@ -102,7 +102,7 @@ class _Stream:
     watched: Watched
     objects: dict[tuple[str, str], _Kept] = field(default_factory=dict)  # by (its own namespace, name)
     gone: dict[str, int] = field(default_factory=dict)  # by uid: in which version it went; the last few, oldest first
-    trouble: str = "not listed yet"  # "" while list and watch go well
+    trouble: str = "the first look at the cluster"  # "" while list and watch go well
     listed: bool = False  # ever
     heard: float = 0.0  # when it last said something, by the loop's clock
 
