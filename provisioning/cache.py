@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from provisioning import release
+from provisioning import release, tasks
 from provisioning.cluster import Cluster, ClusterError, Obj
 
 log = logging.getLogger(__name__)
@@ -127,9 +127,7 @@ class Cache:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
         self._tasks = []
 
     @property
