@@ -31,6 +31,7 @@ class Desired:
     since: datetime  # when it came into that state
     destroy_at: datetime | None = None  # of a deletion: not before this time
     destroying: bool = False  # a deletion that has begun to destroy
+    untended: timedelta = timedelta()  # of its time in that state: when nobody was there to work on it
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Limits:
     helm: timedelta = timedelta(seconds=60)  # of one helm command; a lock that is older has no owner any more
     settling: timedelta = timedelta(seconds=5)  # until the watches have told all that a new release made
     illness: timedelta = timedelta(seconds=3)  # what is mended sooner is not worth a line
+    takeover: timedelta = timedelta(seconds=60)  # what is left at least to whoever takes up what another began
 
 
 UNMANAGED = FOREIGN_RELEASE.found("The Helm release of the store's name is somebody else's", []).reason
@@ -103,7 +105,7 @@ def decide(desired: Desired, observed: Observed, now: datetime, limits: Limits) 
     """The one next step for a store."""
     if desired.state in (State.REQUESTED, State.FAILED):
         return Step(Do.WAIT)  # for a free place; for a person
-    if desired.state is State.PROVISIONING and now - desired.since >= limits.provisioning:
+    if desired.state is State.PROVISIONING and now - desired.since - desired.untended >= limits.provisioning:
         waiting_for = observed.trouble or observed.waiting_for or "the shop to answer through the ingress"
         minutes = limits.provisioning.total_seconds() / 60
         # What is seen through a broken watch is old; the watch itself is then the cause.

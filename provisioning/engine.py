@@ -15,7 +15,7 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
-from provisioning import admission, names
+from provisioning import admission, names, tasks
 from provisioning.cache import Cache
 from provisioning.changes import Changes
 from provisioning.cluster import Cluster, ClusterError
@@ -100,9 +100,7 @@ class Engine:
     async def stop(self) -> None:
         self._stopped = True
         self._queue.close()
-        for task in self._workers:
-            task.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        await tasks.end(self._workers)
         async with self._pass:  # whoever called us closes the cluster next
             await self._cache.stop()
         await self._reconciler.close()

@@ -79,6 +79,7 @@ class _Memory:
     held: Reason | None = None  # what holds its deletion
     held_asked: float = 0.0
     age: tuple[datetime, float] | None = None  # see `_now`
+    untended: timedelta = timedelta()  # see `_untended`
     step: Step | None = None  # the last, for the log
 
 
@@ -151,6 +152,7 @@ class Reconciler:
         memory = self._memory.setdefault(store.name, _Memory())
         if memory.since != store.state_at:  # what stood in the way of an earlier attempt need not stand there now
             memory.since, memory.error = store.state_at, None
+            memory.untended = _untended(store.state_at, self._options.limits)
         if (pause := memory.not_before - _clock()) > 0:
             again(store.name, pause)
             return False
@@ -194,7 +196,8 @@ class Reconciler:
         observed = replace(observed, finding=nearer(observed.finding, beside))
         # A deletion's time is a date that a person was told; any other is how long something takes.
         at = now() if store.state is State.DELETING else _now(memory, store.state_at)
-        step = decide(desired_of(store), observed, at, self._options.limits)
+        desired = replace(desired_of(store), untended=memory.untended)
+        step = decide(desired, observed, at, self._options.limits)
         if step != memory.step:
             memory.step, what = step, f"{step.do.value} ({step.waiting_for})" if step.waiting_for else step.do.value
             log.debug("store %s, %s: %s", store.name, store.state, what, extra={"store": store.id})
@@ -398,6 +401,12 @@ class Reconciler:
 
 def _clock() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _untended(since: datetime, limits: Limits) -> timedelta:
+    """How much of a store's time passed while nobody may have been at work, at the first look at it: it is not given up
+    before whoever takes it up has had a while."""
+    return max(timedelta(), now() - since - max(timedelta(), limits.provisioning - limits.takeover))
 
 
 def _now(memory: _Memory, since: datetime) -> datetime:
