@@ -31,6 +31,7 @@ from provisioning.notices import Listener
 
 log = logging.getLogger(__name__)
 
+AGENT = f"storefleet/{api.VERSION}"  # our name in the cluster's audit log
 CONNECT_AGAIN = 10.0  # seconds until a kubeconfig that could not be used is tried again
 STREAMS_END_WITHIN = 5  # seconds, at most, for open requests when the process is told to stop
 
@@ -203,7 +204,7 @@ class Runtime:
     async def _connect(self, module: Any, kubeconfig: Any) -> Any:
         while True:
             try:
-                return await module.Cluster.connect(kubeconfig, self._target.context)
+                return await module.Cluster.connect(kubeconfig, self._target.context, agent=AGENT)
             except module.ClusterError as error:
                 await self._away(str(error))
 
