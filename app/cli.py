@@ -123,8 +123,13 @@ def _migrate(chosen: argparse.Namespace) -> None:
     """Of several at once on one database, one does it and the others wait."""
     from app import migrations, settings, startup
 
+    def say(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
     async def work(loaded: "Settings") -> None:
-        await startup.wait_for_database(loaded, chosen.wait, say=lambda words: print(words, file=sys.stderr, flush=True))
+        await startup.wait_for_database(
+            loaded, chosen.wait, say=lambda words: print(words, file=sys.stderr, flush=True)
+        )
         async with startup.opened(loaded):
             print(f"The database is at revision {migrations.HEAD}.")
 
