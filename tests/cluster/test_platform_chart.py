@@ -188,6 +188,8 @@ def assert_nothing_was_done_twice(api: httpx.Client, kubectl: Kubectl, name: str
 def test_it_runs_as_its_image_says_and_passes_its_own_test(platform: Platform, kubectl: Kubectl):
     assert platform.inside("id", "-u").strip() == "10001"
     assert platform.inside("helm", "version", "--short").startswith(HELM_VERSION)
+    library = "import importlib.util as u; print(u.find_spec('helm_python'))"
+    assert platform.inside("python", "-c", library).strip() == "None", "the library is there beside the command"
     pods = kubectl.items("pods", "--namespace", platform.namespace)
     assert {status["restartCount"] for pod in pods for status in pod["status"]["containerStatuses"]} == {0}
     assert "Succeeded" in platform.helm("test", "storefleet")
@@ -198,12 +200,12 @@ def test_its_account_writes_nowhere_but_in_stores_namespaces(platform: Platform,
         ("create", "secret", "generic", "planted", "--namespace=kube-system"),
         ("create", "deployment", "planted", "--image=planted", f"--namespace={platform.namespace}"),
         ("create", "namespace", "planted"),
-        ("delete", "namespace", "kube-node-lease", "--wait=false"),
+        ("delete", "namespace", "kube-node-lease"),
         ("delete", "secret", "storefleet", f"--namespace={platform.namespace}"),
     ]
     for arguments in tried:
         done = subprocess.run(
-            [kubectl.command, "--kubeconfig", KUBECONFIG, f"--as={platform.account}", *arguments],
+            [kubectl.command, "--kubeconfig", KUBECONFIG, f"--as={platform.account}", *arguments, "--dry-run=server"],
             capture_output=True,
             text=True,
             timeout=60,

@@ -224,17 +224,22 @@ def test_certificates(tls: Obj, secret: str | None, issuer: str | None):
     assert ingress["metadata"].get("annotations", {}).get("cert-manager.io/cluster-issuer") == issuer
 
 
-def test_the_dashboard_reaches_no_store_but_through_the_ingress():
-    spec = render()["NetworkPolicy", "storefleet"]["spec"]
+def test_the_dashboard_reaches_no_store_but_through_the_ingress_and_no_metadata():
+    networks = {"networks": ["0.0.0.0/0", "::/0", "10.0.0.0/8"], "clients": ["192.0.2.0/24"]}
+    spec = render({"networkPolicy": networks})["NetworkPolicy", "storefleet"]["spec"]
+    excepted = {}
     for rule in spec["egress"]:
         for peer in rule.get("to", []):
             if "namespaceSelector" in peer:
-                assert peer["namespaceSelector"]["matchExpressions"][0]["operator"] == "DoesNotExist"
+                term = {"key": "storefleet.dev/store", "operator": "DoesNotExist"}
+                assert peer["namespaceSelector"]["matchExpressions"] == [term]
             elif "ipBlock" in peer:
-                assert "169.254.0.0/16" in peer["ipBlock"]["except"] or ":" in peer["ipBlock"]["cidr"]
+                excepted[peer["ipBlock"]["cidr"]] = peer["ipBlock"].get("except")
             else:
                 assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"] == "storefleet-postgres"
         assert not {9000, 5432} & {port["port"] for port in rule["ports"]} or "podSelector" in rule["to"][0]
+    assert excepted == {"0.0.0.0/0": ["169.254.0.0/16"], "::/0": ["fd00:ec2::254/128"], "10.0.0.0/8": None}
+    assert spec["ingress"][0]["from"][1:] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
 
 
 def test_a_prometheus_can_be_told():
