@@ -32,7 +32,7 @@ def pod() -> dict[str, Any]:
         "name": "platform",
         "image": IMAGE,
         "imagePullPolicy": "Never",
-        "args": ["serve", "--host", "0.0.0.0", "--sandbox"],
+        "args": ["serve", "--host", "0.0.0.0", "--sandbox"],  # noqa: S104
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1},
         "securityContext": rights,
         "volumeMounts": [{"name": name, "mountPath": f"/{name}"} for name in ("data", "tmp")],
