@@ -9,6 +9,9 @@ SHOP   ?= ghcr.io/storefleet/medusa-store
 BUILD  ?= docker build --tag
 JOBS   ?= 3
 
+# Where an environment forbids it, every process would compile all that it imports anew: two seconds of each start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install run test lint lock image bench pictures clean
 
 install: .venv/installed

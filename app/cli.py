@@ -1,4 +1,4 @@
-"""The command line: `storefleet serve | migrate | stores | orphans | user | token | key | audit`.
+"""The command line: `storefleet serve | migrate | stores | orphans | user | token | key | cluster | audit`.
 
 `stores` and `orphans` go through the REST API, like any other program; the others work on the database itself, so that
 whoever runs the platform can always let somebody in and see what was done.  Commands are loaded when asked for.
@@ -44,10 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve the dashboard and the API, and keep the stores as they are wished")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serve.add_argument("--port", type=_port, default=8080, help="port to listen on (default: %(default)s)")
-    where = serve.add_mutually_exclusive_group()
-    where.add_argument("--sandbox", action="store_true", help="a simulated cluster: nothing runs for real")
-    where.add_argument("--kubeconfig", type=Path, metavar="FILE", help="the cluster of this kubeconfig")
-    serve.add_argument("--context", metavar="NAME", help="the kubeconfig's context (default: its current one)")
+    _add_target(serve)
     serve.set_defaults(run=_serve)
 
     migrate = commands.add_parser("migrate", help="bring the database to this version's shape, as `serve` does first")
@@ -79,8 +76,21 @@ def _parser() -> argparse.ArgumentParser:
     replace = key.add_parser("replace", help="take ours, where the one that sealed is lost")
     replace.set_defaults(run=_on_database(_replace_key))
 
+    cluster = commands.add_parser("cluster", help="the cluster in which the stores live")
+    actions = cluster.add_subparsers(required=True, metavar="ACTION")
+    adopt = actions.add_parser("adopt", help="set the stores up in another cluster than the one where they were")
+    _add_target(adopt)
+    adopt.set_defaults(run=_on_database(_adopt_cluster))
+
     audit_commands.add_to(commands, _on_database)
     return parser
+
+
+def _add_target(command: argparse.ArgumentParser) -> None:
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--sandbox", action="store_true", help="a simulated cluster: nothing runs for real")
+    where.add_argument("--kubeconfig", type=Path, metavar="FILE", help="the cluster of this kubeconfig")
+    command.add_argument("--context", metavar="NAME", help="the kubeconfig's context (default: its current one)")
 
 
 def _port(text: str) -> int:
@@ -190,6 +200,32 @@ async def _replace_key(chosen: argparse.Namespace, database: "Database") -> None
         raise CommandError("On SQLite the key of the one process that serves is the key: there is nothing to replace.")
     await startup.claim_key(settings.load(), database, instead=True)
     print("From now on secrets are sealed with this key. Stores that the lost one sealed can be deleted, not repaired.")
+
+
+async def _adopt_cluster(chosen: argparse.Namespace, database: "Database") -> None:
+    from app import target
+    from app.actor import COMMAND_LINE
+    from provisioning import audit
+    from provisioning.cluster import Cluster, ClusterError
+
+    where = target.choose(sandbox=chosen.sandbox, kubeconfig=chosen.kubeconfig, context=chosen.context)
+    uid = None  # of the sandbox, which exists while it is served: the next that is
+    if not where.sandbox:
+        try:
+            cluster = await Cluster.connect(where.kubeconfig, where.context)
+            try:
+                uid = await cluster.uid()
+            finally:
+                await cluster.close()
+        except ClusterError as error:
+            raise CommandError(f"It is not known which cluster that is: {error}") from error
+    await database.installation()
+    async with database.session() as session:
+        await database.move_to_cluster(session, uid)
+        await audit.append(session, COMMAND_LINE.who, "cluster.adopt", detail={"uid": uid or "the sandbox"})
+        await session.commit()
+    print(f"The stores of this database live in this cluster from now on. {where.description}")
+    print("Processes that serve them from another cluster stop to act within a minute.")
 
 
 async def _create_token(chosen: argparse.Namespace, database: "Database") -> None:

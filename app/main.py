@@ -190,7 +190,7 @@ class Runtime:
         services.stores.capacity = capacity.Reader(cluster, self._overlay)
         sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
         services.platform.sweep = sweep
-        clock = jobs.Clock(engine, leader, services.sessions, sweep, services.audit)
+        clock = jobs.Clock(engine, services.sessions, sweep, services.audit)
         self._parts.push_async_callback(clock.stop)
         clock.start()
 

@@ -57,7 +57,7 @@ class Now(BaseModel):
 
     at_once: int  # places
     in_flight: int  # how many stores may be on their way before more are refused
-    cluster: str  # "connected", "connecting" or "away"
+    cluster: str  # "connected", "connecting", "away" or "another" than the one where the stores live
     detail: str
     view_age_seconds: int | None  # how old what the engine knows of the cluster may be; None before it knows it
     leader: LeaderView | None

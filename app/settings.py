@@ -100,7 +100,8 @@ class Settings(BaseSettings):
     orphans: Literal["report", "clean"] = Field(
         default="report",
         description="What is done about objects in the cluster whose store is not known any more: `report` shows them "
-        "to administrators, `clean` also removes those that stay for ten minutes.",
+        "to administrators, `clean` also removes those that stay for ten minutes and whose store is known "
+        "to have been deleted.",
     )
     lease_namespace: str = Field(
         default="",

@@ -40,6 +40,9 @@ CLUSTER = {
     "connecting": "Connecting to the cluster …",
     "connected": "Connected",
     "is_away": "Cluster away",
+    "another": "These stores live in another cluster than the one that answers here, so nothing is done. "
+    "An administrator has to start Storefleet with the right one.",
+    "is_another": "Another cluster",
     "sandbox_line": "Sandbox",
     "nodes": ["{n} node", "{n} nodes"],
 }
@@ -255,7 +258,7 @@ ORPHANS: dict[str, Any] = {
     "lead": "Objects in the cluster that carry this platform’s label and whose store is not known any more.",
     "policy": {
         "report": "They are only reported.",
-        "clean": "Those that stay for ten minutes are removed by themselves.",
+        "clean": "Those that stay for ten minutes are removed by themselves, if the deletion of their store is known.",
     },
     "look": "Look again",
     "looking": "Looking through the cluster …",

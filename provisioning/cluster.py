@@ -299,6 +299,13 @@ class Cluster:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ClusterError(f"the cluster's answer broke off: {_words(error)}") from error
 
+    async def uid(self) -> str:
+        """Which cluster this is: the uid of its namespace `kube-system`, which lives as long as the cluster."""
+        there = await self.get("Namespace", "kube-system")
+        if there is None:
+            raise ClusterError("the cluster has no namespace kube-system", 404, "NotFound")
+        return str(there["metadata"]["uid"])
+
     async def server_version(self) -> str:
         return str((await self._request("GET", "/version"))["gitVersion"])
 

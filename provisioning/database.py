@@ -100,6 +100,28 @@ class Database:
             found.key_check = sealer.seal({})  # by the newest key, which the others need to have from now on
             await session.commit()
 
+    async def claim_cluster(self, uid: str) -> bool:
+        """Whether the stores live in the cluster of this uid; the first that is asked about counts.
+
+        On SQLite, which one process at a time serves, also another one as long as there is no store.
+        """
+        async with self.session() as session:
+            found = (await session.exec(select(Installation))).first()
+            if found is not None and found.cluster_uid == uid:
+                return True
+        async with self.writing(), self._installation() as (session, found):
+            free = found.cluster_uid is None or (
+                self.is_sqlite and (await session.exec(select(Store.id).limit(1))).first() is None
+            )
+            if free:
+                found.cluster_uid = uid
+                await session.commit()
+            return found.cluster_uid == uid
+
+    async def move_to_cluster(self, session: AsyncSession, uid: str | None) -> None:
+        """From now on the stores live in that cluster (the caller commits); None: in the next that is asked about."""
+        (await session.exec(select(Installation))).one().cluster_uid = uid
+
     @asynccontextmanager
     async def _installation(self) -> AsyncIterator[tuple[AsyncSession, Installation]]:
         """The one row; nobody else looks at it meanwhile."""

@@ -74,11 +74,15 @@ class Do(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """The next step.  `waiting_for`: what a WAIT waits for; `pod`: which REPLACE_POD; `reason`: why MARK_FAILED."""
+    """The next step.
+
+    `waiting_for`: what a WAIT waits for; `pod` and `pod_uid`: which REPLACE_POD; `reason`: why MARK_FAILED.
+    """
 
     do: Do
     waiting_for: str = ""
     pod: str = ""
+    pod_uid: str = ""
     reason: Reason | None = None
 
 
@@ -147,7 +151,7 @@ def _give_up_or_try_anew(desired: Desired, finding: Finding) -> Step:
     """A pod from before this attempt may only sit in its back-off, with the cause long mended."""
     begun = desired.since.replace(microsecond=0)  # the cluster's times are whole seconds: in doubt it is an old one
     if finding.pod and finding.since is not None and finding.since <= begun:
-        return Step(Do.REPLACE_POD, pod=finding.pod, waiting_for=f"a new {finding.pod}")
+        return Step(Do.REPLACE_POD, pod=finding.pod, pod_uid=finding.pod_uid, waiting_for=f"a new {finding.pod}")
     return Step(Do.MARK_FAILED, reason=finding.reason)
 
 

@@ -74,6 +74,7 @@ class Installation(SQLModel, table=True):
     id: str = Field(primary_key=True)
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     key_check: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # nothing, sealed as secrets are
+    cluster_uid: str | None = None  # of the cluster in which the stores live: of its namespace kube-system
 
 
 class Store(SQLModel, table=True):

@@ -136,6 +136,10 @@ STEPS = {
         Foreign("the namespace store-shop belongs to somebody else"),
         ("foreign_namespace", "The namespace store-shop belongs to somebody else", True),
     ),
+    "somebody else's release": (
+        Foreign("the Helm release store-shop belongs to somebody else", release=True),
+        ("foreign_release", "The Helm release store-shop belongs to somebody else", True),
+    ),
     "another key": (
         SealBroken("no key opens them"),
         ("secrets_unreadable", "The store's secrets cannot be opened", True),
