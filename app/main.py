@@ -9,6 +9,7 @@ import socket
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
+from importlib.metadata import version
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ from provisioning.notices import Listener
 
 log = logging.getLogger(__name__)
 
+AGENT = f"storefleet/{version('storefleet')}"  # our name in the cluster's audit log
 CONNECT_AGAIN = 10.0  # seconds until a kubeconfig that could not be used is tried again
 STREAMS_END_WITHIN = 5  # seconds, at most, for open requests when the process is told to stop
 
@@ -203,7 +205,7 @@ class Runtime:
     async def _connect(self, module: Any, kubeconfig: Any) -> Any:
         while True:
             try:
-                return await module.Cluster.connect(kubeconfig, self._target.context)
+                return await module.Cluster.connect(kubeconfig, self._target.context, agent=AGENT)
             except module.ClusterError as error:
                 await self._away(str(error))
 

@@ -6,7 +6,7 @@ of every watched object would cost more CPU than all the rest.  What the cluster
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,9 +92,10 @@ class Cluster:
         self._api = api
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None, context: str | None = None) -> "Cluster":
+    async def connect(cls, kubeconfig: Path | None, context: str | None = None, agent: str = "") -> "Cluster":
         """By a kubeconfig file, or, without one, by the pod's own service account.  Does not talk to the cluster yet.
 
+        `agent`: what we are called in the API server's audit log ("storefleet/0.1.0"), else as the library is.
         Raises ClusterError when the file or the account cannot be used.
         """
         from kubernetes.aio import client, config  # takes a third of a second: not before it is needed
@@ -112,7 +113,10 @@ class Cluster:
             source = kubeconfig or "the pod's service account"
             raise ClusterError(f"{source} cannot be used: {error}") from error
         configuration.connection_pool_maxsize = 100
-        return cls(client.ApiClient(configuration))
+        api = client.ApiClient(configuration)
+        if agent:
+            api.user_agent = agent
+        return cls(api)
 
     async def close(self) -> None:
         await self._api.close()
@@ -160,6 +164,25 @@ class Cluster:
                             namespaced = resource["scope"] == "Namespaced"
                             found.setdefault((name, plural), Kind(kind, api_version, plural, namespaced))
         return list(found.values())
+
+    async def listable(self, kinds: Iterable[Kind], namespace: str = "default") -> list[Kind]:
+        """Those of `kinds` that we may list in `namespace`, so that what is not permitted need not be tried.
+
+        All of them where the cluster does not tell, or says that it does not tell everything.
+        """
+        spec = {"namespace": namespace}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": spec}
+        try:
+            answer = await self._request("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body=review)
+        except ClusterError as error:
+            if error.away:
+                raise
+            return list(kinds)
+        status = answer.get("status") or {}
+        rules = [rule for rule in status.get("resourceRules") or [] if not rule.get("resourceNames")]
+        if status.get("incomplete"):
+            return list(kinds)
+        return [kind for kind in kinds if any(_may_list(rule, kind) for rule in rules)]
 
     async def pages(self, kind: str, selector: str = "") -> AsyncGenerator[tuple[list[Obj], str], None]:
         """As `list_all`, a few hundred objects at a time, so that a large list never is in memory as a whole.
@@ -331,6 +354,12 @@ class Cluster:
         if response.status >= 400:
             raise await _failure(response)
         return response
+
+
+def _may_list(rule: Obj, kind: Kind) -> bool:
+    group = kind.api_version.rpartition("/")[0]
+    asked = (("verbs", "list"), ("apiGroups", group), ("resources", kind.plural))
+    return all({"*", each} & set(rule.get(part) or ()) for part, each in asked)
 
 
 def _kind(kind: str | Kind) -> Kind:
