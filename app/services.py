@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from app import startup
 from app.audit import Audit
+from app.inside import Inside
 from app.platform import Platform
 from app.sessions import Sessions
 from app.settings import Settings
@@ -42,9 +43,10 @@ class Services:
     before_engine: ClusterStatus = field(default_factory=ClusterStatus)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when streams have to end
     platform: Platform = field(init=False)
+    inside: Inside = field(init=False)
 
     def __post_init__(self) -> None:
-        self.platform = Platform(self)
+        self.platform, self.inside = Platform(self), Inside(self.stores)
 
     def status(self) -> ClusterStatus:
         """How it stands with the cluster and the engine, at any time: also before the engine is there."""

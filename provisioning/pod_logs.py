@@ -81,11 +81,13 @@ async def read(
     )
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
-            yield cut.feed(piece)
+            if batch := cut.feed(piece):
+                yield batch
             size += len(piece)
             if size > MOST_BYTES:
                 break
-    yield cut.end()
+    if batch := cut.end():
+        yield batch
 
 
 async def follow(
@@ -116,12 +118,18 @@ async def follow(
         except ClusterError as error:
             if error.status == 404:
                 return
-            note = clean(str(error)) if error.status == 400 else "The cluster does not answer. It is asked again."
+            note = words(error) if error.status == 400 else "The cluster does not answer. It is asked again."
         if note != told:
             told = note
             yield Note(note)
         pause = SHORTEST_PAUSE if some else min(pause * 2, LONGEST_PAUSE)
         await asyncio.sleep(pause)
+
+
+def words(error: ClusterError) -> str:
+    """Why there is no log, in the cluster's words, which may be shown."""
+    said = clean(str(error))
+    return f"{said[:1].upper()}{said[1:]}" + ("" if said.endswith(".") else ".")
 
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\S+ ")

@@ -130,7 +130,9 @@ class Logs:
         if status is None or not started:
             return Idle()
         behaviour = behaviour_of(status["image"])
-        return Idle(behaviour.idle, parse_time(started), behaviour.idle_every / self._speed)
+        lines = self.of(pod["metadata"]["uid"], container).lines
+        since = max(parse_time(started), *(at for at, _ in lines[-1:]))
+        return Idle(behaviour.idle, since, behaviour.idle_every / self._speed)
 
     async def _follow(
         self, response: web.StreamResponse, log: ContainerLog, timestamps: bool, idle: Idle, told: datetime
