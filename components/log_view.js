@@ -8,7 +8,7 @@ export default {
   props: { address: String, sources: Array, texts: Object },
   template: `
     <section class="log card" :aria-label="texts.title">
-      <div class="bar">
+      <div class="tools">
         <label class="pick"><span class="unseen">{{ texts.source }}</span>
           <select class="input" v-model="chosen" @change="restart">
             <option v-for="each in options" :key="each.key" :value="each.key">{{ each.label }}</option>

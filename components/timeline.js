@@ -5,7 +5,7 @@ export default {
   props: { events: Array, texts: Object, running: Boolean, warnings: Array },
   template: `
     <div class="timeline card">
-      <div class="bar" v-if="lines.length">
+      <div class="tools" v-if="lines.length">
         <label><span class="unseen">{{ texts.level }}</span>
           <select class="input" v-model="level"><option v-for="each in levels" :key="each.key" :value="each.key">{{ each.label }}</option></select></label>
         <button class="btn bare compact" type="button" @click="copy"><i class="icon" data-icon="copy"></i>{{ texts.copy_timeline }}</button>

@@ -4,7 +4,7 @@ export default {
   emits: ["range", "scale"],
   template: `
     <div class="usage card">
-      <div class="bar">
+      <div class="tools">
         <p class="quiet small">{{ simulated ? texts.simulated : texts.lead }}</p>
         <fieldset class="switch" v-for="each in switches" :key="each.name">
           <legend class="unseen">{{ each.legend }}</legend>

@@ -5,6 +5,7 @@ and times are written by the browser, in the person's own language.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -62,7 +63,7 @@ def options(resource: str, usage: Mapping[str, Any], texts: Mapping[str, Any], *
             "type": "value",
             "min": 0,
             "max": most * 1.08 or 1,
-            "splitNumber": 3,
+            "interval": _interval(resource, most),
             "splitLine": {"lineStyle": {"color": "var(--line)"}},
             "axisLabel": {**_FONT, "showMaxLabel": False, ":formatter": f"(value) => {UNITS[resource]}(value)"},
         },
@@ -75,6 +76,16 @@ def options(resource: str, usage: Mapping[str, Any], texts: Mapping[str, Any], *
         },
         "series": series,
     }
+
+
+def _interval(resource: str, most: float) -> float:
+    """Round steps for an axis up to `most`, three or four of them: of bytes, in powers of two."""
+    if most <= 0:
+        return 1.0
+    if resource == "memory":
+        return 2.0 ** math.ceil(math.log2(most / 4))
+    ten = 10.0 ** math.floor(math.log10(most / 3))
+    return next(step * ten for step in (1, 2, 5, 10) if most / (step * ten) <= 4)
 
 
 def _points(samples: Sequence[Mapping[str, Any]], resource: str, part: str) -> list[list[Any]]:
