@@ -14,6 +14,7 @@ from app.actor import Actor
 from app.inside_views import (
     LogOf,
     LogQuery,
+    Measured,
     PartLimits,
     PartsView,
     PartView,
@@ -127,10 +128,16 @@ class Inside:
         began = store.created_at  # what an earlier store of this name used is not this one's
         samples = [each for each in ((history.day() if day else history.hour()) if history else []) if each.at >= began]
         trouble = self._usage.trouble if self._usage else ""
+        found = await self._parts(store, objects)
+        runs = any(each.state == "running" for part in found for pod in part.pods for each in pod.containers)
+        if trouble:
+            measured: Measured = "absent" if trouble == "absent" else "away"
+        else:
+            measured = "yes" if samples else "not_yet" if runs else "idle"
         return UsageView(
-            measured="absent" if trouble == "absent" else "away" if trouble else "yes" if samples else "not_yet",
+            measured=measured,
             simulated=self._simulated,
-            limits=_limits(await self._parts(store, objects)),
+            limits=_limits(found),
             samples=[SampleView(at=each.at, cpu=each.cpu, memory=each.memory) for each in samples],
             disk_bytes=parts.volume_size(objects) or None,
         )

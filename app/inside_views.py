@@ -84,10 +84,14 @@ class SampleView(BaseModel):
     memory: dict[str, float]
 
 
+Measured = Literal["yes", "not_yet", "idle", "absent", "away"]
+"""Whether there are figures, and why there are none: nothing of the store runs, or this cluster measures nothing."""
+
+
 class UsageView(BaseModel):
     """What a store uses, against what it may use."""
 
-    measured: Literal["yes", "not_yet", "absent", "away"]  # absent: this cluster measures nothing
+    measured: Measured
     simulated: bool  # by the sandbox
     limits: dict[str, PartLimits]
     samples: list[SampleView]  # the oldest first

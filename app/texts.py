@@ -196,9 +196,8 @@ FAILURE: dict[str, Any] = {
     "copy_command": "Copy the command",
     "copy_report": "Copy the details",
     "copied": "Copied",
-    "ask_admin": "Send the details below to the platform’s administrator. What is in the store’s database stays as it "
-    "is.",
-    "ask_admin_passing": "Nothing, for now: it goes on by itself. If it stays so, send the details below to the "
+    "ask_admin": "Copy the details and send them to the platform’s administrator. Once it is mended, retry.",
+    "ask_admin_passing": "Nothing, for now: it goes on by itself. If it stays so, copy the details and send them to the "
     "platform’s administrator.",
     "report": {"store": "Store", "state": "State", "problem": "Problem", "code": "Code", "who": "Who can fix it"},
 }
@@ -329,6 +328,7 @@ USE: dict[str, Any] = {
     "scale": "Scale",
     "scales": {"limit": "To the limit", "peak": "To the peak"},
     "measured": {
+        "idle": "Nothing of this store runs at the moment.",
         "not_yet": "The first figures come within a minute of the store’s start.",
         "absent": "No metrics in this cluster: it has no metrics server (metrics.k8s.io), or the platform may not "
         "read it.",

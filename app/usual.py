@@ -19,6 +19,7 @@ from provisioning.states import State
 RECENT = 30  # so many of the last stores that became READY
 FEWEST = 3  # of less it is not said what is usual
 KEPT = 60.0  # seconds
+KEPT_NOTHING = 5.0  # that nothing is known yet
 
 _KINDS = [*(kind for _, kind in SETTING_UP), *ANEW]
 
@@ -35,7 +36,7 @@ class Usual:
         """Seconds by the step's key; nothing while too few stores of the template have come up."""
         async with self._asking:
             known = self._known.get(template)
-            if known is None or time.monotonic() - known[0] > KEPT:
+            if known is None or time.monotonic() - known[0] > (KEPT if known[1] else KEPT_NOTHING):
                 known = self._known[template] = time.monotonic(), await self._ask(template)
         return known[1]
 

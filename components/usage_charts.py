@@ -148,7 +148,7 @@ def _newest(resource: str, usage: Mapping[str, Any]) -> list[dict[str, Any]]:
 class UsageCharts(Element, component="usage_charts.js"):
     """The charts and what is around them: range, scale, disk, and why there are no figures.
 
-    `usage`: a dict with measured ("yes", "not_yet", "absent", "away"), simulated, limits (by part: cpu, memory),
+    `usage`: a dict with measured ("yes", "not_yet", "idle", "absent", "away"), simulated, limits (by part: cpu, memory),
     samples (dicts with ms, cpu, memory), disk_bytes.  `on_range` is called with "hour" or "day".
     """
 

@@ -9,6 +9,7 @@ from app.inside_views import PartsView, UsageView
 from app.pages.stores import due
 from app.stores import EventView, StoreView
 from components.stepper import Mark, total
+from provisioning import names
 from provisioning.failures import ADMIN
 from provisioning.health import Health
 from provisioning.states import State
@@ -16,6 +17,7 @@ from provisioning.templates import PLANS, TEMPLATES
 
 MOST_LINES = 1000  # of a timeline that a page is sent
 
+_OBJECT = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.-]*(?= )")  # nothing that a shell would take for more
 _COMMAND = re.compile(r"\s*[:.]?\s*((?:kubectl|helm|curl|openssl) (?:--|[a-z]).*)$", re.DOTALL)
 
 
@@ -59,6 +61,7 @@ def failure(store: StoreView, *, admin: bool) -> dict[str, Any] | None:
         return None
     passing = store.state is not State.FAILED
     hint, command = split_hint(reason.hint)
+    command = command or _describe(store.name, reason.evidence)
     if not admin and reason.who == ADMIN:  # it is not theirs to try
         hint, command = texts.FAILURE["ask_admin_passing" if passing else "ask_admin"], ""
     words = texts.FAILURE["report"]
@@ -90,6 +93,12 @@ def split_hint(hint: str) -> tuple[str, str]:
         return hint, ""
     sentence = hint[: found.start()]
     return sentence + ("." if sentence and sentence[-1] not in ".!?" else ""), found[1]
+
+
+def _describe(name: str, evidence: Sequence[str]) -> str:
+    """The command that tells more about the first object that is cited: "pod/postgres-0 Failed: …"; "" where none is."""
+    cited = next((found[0] for each in evidence if (found := _OBJECT.match(each))), "")
+    return f"kubectl --namespace {names.namespace(name)} describe {cited}" if cited else ""
 
 
 def line(event: EventView) -> dict[str, Any]:

@@ -138,6 +138,7 @@ def test_a_failure_is_told_to_its_owner_in_everyday_words_and_to_an_administrato
     for width in (360, 1440):
         seen = open_page(failed, person=ADMIN, theme=theme, width=width)
         expect(seen.locator(".failure pre")).to_be_visible()
+        expect(seen.locator(".failure .command")).to_contain_text("kubectl --namespace store-rowan describe pod/")
         assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
         picture(seen, f"failed-admin-{theme}-{width}")
     check(seen)
