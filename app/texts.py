@@ -197,8 +197,8 @@ FAILURE: dict[str, Any] = {
     "copy_report": "Copy the details",
     "copied": "Copied",
     "ask_admin": "Copy the details and send them to the platform’s administrator. Once it is mended, retry.",
-    "ask_admin_passing": "Nothing, for now: it goes on by itself. If it stays so, copy the details and send them to the "
-    "platform’s administrator.",
+    "ask_admin_passing": "Nothing, for now: it goes on by itself. If it stays so, copy the details and send them to "
+    "the platform’s administrator.",
     "report": {"store": "Store", "state": "State", "problem": "Problem", "code": "Code", "who": "Who can fix it"},
 }
 

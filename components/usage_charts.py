@@ -148,8 +148,8 @@ def _newest(resource: str, usage: Mapping[str, Any]) -> list[dict[str, Any]]:
 class UsageCharts(Element, component="usage_charts.js"):
     """The charts and what is around them: range, scale, disk, and why there are no figures.
 
-    `usage`: a dict with measured ("yes", "not_yet", "idle", "absent", "away"), simulated, limits (by part: cpu, memory),
-    samples (dicts with ms, cpu, memory), disk_bytes.  `on_range` is called with "hour" or "day".
+    `usage`: a dict with measured ("yes", "not_yet", "idle", "absent", "away"), simulated, limits (by part: cpu,
+    memory), samples (dicts with ms, cpu, memory), disk_bytes.  `on_range` is called with "hour" or "day".
     """
 
     def __init__(self, usage: Mapping[str, Any], texts: Mapping[str, Any], on_range: Callable[[str], Any]) -> None:

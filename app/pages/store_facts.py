@@ -96,7 +96,7 @@ def split_hint(hint: str) -> tuple[str, str]:
 
 
 def _describe(name: str, evidence: Sequence[str]) -> str:
-    """The command that tells more about the first object that is cited: "pod/postgres-0 Failed: …"; "" where none is."""
+    """The command that tells more of the first object that is cited ("pod/postgres-0 Failed: …"); "" where none is."""
     cited = next((found[0] for each in evidence if (found := _OBJECT.match(each))), "")
     return f"kubectl --namespace {names.namespace(name)} describe {cited}" if cited else ""
 
