@@ -4,6 +4,18 @@ const FIRST_LINES = 500;
 const HIDDEN_FOR = 60_000; // ms in a hidden tab until the stream ends
 const AGAIN_AFTER = [2000, 5000, 10_000, 30_000]; // ms until a stream that was refused is asked for again
 
+// A line in JSON, as many programs log, in the words that it holds: [level, text]; null for any other line.
+function told(text) {
+  if (!text.startsWith("{")) return null;
+  let line;
+  try { line = JSON.parse(text); } catch { return null; }
+  const level = String(line.level ?? "");
+  if (line.message ?? line.msg) return [level, [level, line.message ?? line.msg].filter(Boolean).join("  ")];
+  if (!line.method || !line.path) return null;
+  const took = line.duration === undefined ? "" : `${Math.round(line.duration)} ms`;
+  return [level, [level, line.method, line.path, line.status, took].filter(Boolean).join("  ")];
+}
+
 export default {
   props: { address: String, sources: Array, texts: Object },
   template: `
@@ -139,9 +151,11 @@ export default {
         const line = document.createElement("p");
         if (at) line.append(Object.assign(document.createElement("time"), { dateTime: at, title: Storefleet.moment(at), textContent: Storefleet.clock(at) }), " ");
         const words = document.createElement("bdi");
-        words.textContent = text;
+        const [level, short] = told(text) || ["", text];
+        words.textContent = short;
+        if (short !== text) line.title = text;
         line.append(words);
-        line.dataset.level = this.level(text);
+        line.dataset.level = this.level(level || text);
         some.append(line);
         this.match(line, this.wanted.toLowerCase());
         this.count++;

@@ -17,6 +17,7 @@ COLOURS = {"medusa": "var(--brand)", "postgres": "var(--busy)"}
 UNITS = {"cpu": "Storefleet.cores", "memory": "Storefleet.size"}  # how the browser writes them
 RESOURCES = tuple(UNITS)
 GAP = 120.0  # seconds (of an hour) without a figure: the line is interrupted
+SHORTEST = 300_000  # ms that a chart spans at least
 _FONT = {"fontFamily": "inherit", "fontSize": 11.5, "color": "var(--ink-3)"}
 
 
@@ -54,6 +55,8 @@ def options(resource: str, usage: Mapping[str, Any], texts: Mapping[str, Any], *
         "grid": {"left": 8, "right": 16, "top": 16, "bottom": 4, "containLabel": True},
         "xAxis": {
             "type": "time",
+            "minInterval": 60_000,
+            **({"min": min(samples[0]["ms"], samples[-1]["ms"] - SHORTEST)} if samples else {}),
             "axisLine": {"lineStyle": {"color": "var(--line-strong)"}},
             "axisTick": {"show": False},
             "splitLine": {"show": False},
