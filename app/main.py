@@ -112,6 +112,7 @@ class Runtime:
         if self._resigning:
             await self._resigning
         self._services.engine = self._services.platform.sweep = self._services.stores.capacity = None
+        self._services.inside.end()
         await self._parts.aclose()
         await self._services.database.close()
 
@@ -190,7 +191,10 @@ class Runtime:
         services.stores.capacity = capacity.Reader(cluster, self._overlay)
         sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
         services.platform.sweep = sweep
-        clock = jobs.Clock(engine, services.sessions, sweep, services.audit)
+        usages = importlib.import_module("provisioning.usage")
+        usage = usages.Usage(cluster, options.installation, services.inside.tell_all)
+        services.inside.begin(engine, cluster, usage, simulated=self._target.sandbox)
+        clock = jobs.Clock(engine, services.sessions, sweep, services.audit, services.inside)
         self._parts.push_async_callback(clock.stop)
         clock.start()
 

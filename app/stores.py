@@ -144,6 +144,21 @@ class Stores:
         async with self._database.session() as session:
             return (await self._views(session, [await self._find(session, actor, name)]))[0]
 
+    async def row(self, actor: Actor, name: str) -> Store:
+        """The store as it is kept, for services beside this one.  Problem 404."""
+        async with self._database.session() as session:
+            return await self._find(session, actor, name)
+
+    async def secrets(self, store: Store) -> builtins.list[str]:
+        """Values that must not be shown where a store's output is; none where they cannot be unsealed."""
+        async with self._database.session() as session:
+            sealed = await session.get(StoreSecret, store.id)
+        try:
+            opened = self._sealer.unseal(sealed.sealed) if sealed else {}
+        except SealBroken:
+            return []
+        return [value for key, value in opened.items() if key != "admin-email"]
+
     async def list(
         self,
         actor: Actor,

@@ -26,6 +26,7 @@ _DISCOVERY = ",".join(
     f"{_JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
 )
 _METADATA_ALONE = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
+LOG_SILENT = 600.0  # seconds
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=20, connect=5)
 
 
@@ -68,6 +69,7 @@ KINDS: dict[str, Kind] = {
         Kind("Certificate", "cert-manager.io/v1", "certificates"),  # where there is a cert-manager
         Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
         Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
+        Kind("PodMetrics", "metrics.k8s.io/v1beta1", "pods"),  # where there is a metrics server
     )
 }
 
@@ -290,6 +292,44 @@ class Cluster:
             if error.status in (400, 404):  # the container has not started, or is gone
                 return ""
             raise
+
+    async def follow_log(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        lines: int | None = None,
+        since: str = "",
+        previous: bool = False,
+        follow: bool = True,
+        at_a_time: int = 65_536,
+    ) -> AsyncGenerator[bytes, None]:
+        """A container's log as it comes, each line behind the time by the node's clock, in pieces of any length up to
+        `at_a_time`; ends with the container's run or, unless `follow`, with what there is.
+
+        `lines`: only so many of the last; `since`: only from that time on.  What is not asked for is not read, so a
+        slow reader slows the cluster down and fills nothing.  Raises ClusterError: 400 where the container has not
+        started, 404 where there is none.
+        """
+        query = [("container", container), ("timestamps", "true")]
+        query += [("follow", "true")] if follow else []
+        query += [("previous", "true")] if previous else []
+        query += [("tailLines", str(lines))] if lines is not None else []
+        query += [("sinceTime", since)] if since else []
+        path = KINDS["Pod"].path(namespace, pod) + "/log"
+        # A quiet log is no dead one, but after a while it is opened anew to be sure.
+        patience = aiohttp.ClientTimeout(total=None, connect=5, sock_read=LOG_SILENT)
+        response = await self._send("GET", path, query=query, patience=patience)
+        try:
+            while piece := await response.content.read(at_a_time):
+                yield piece
+        except TimeoutError:
+            return
+        except (aiohttp.ClientError, OSError) as error:
+            raise ClusterError(f"the log of pod {pod} broke off: {_words(error)}") from error
+        finally:
+            response.close()
 
     async def text(self, path: str) -> str:
         """What the API server answers in plain text: "/metrics"."""

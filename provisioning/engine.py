@@ -10,6 +10,7 @@ Here is what brings stores to be looked at; what a look is stands in `reconcile`
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from sqlmodel import col, select
 from provisioning import admission, names, tasks
 from provisioning.cache import Cache
 from provisioning.changes import Changes
-from provisioning.cluster import Cluster, ClusterError
+from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database, Moved
 from provisioning.health import Condition
 from provisioning.helm import Helm
@@ -85,6 +86,7 @@ class Engine:
         self._node_count: int | None = None
         self._working = self._queued = 0
         self._was_away = True  # nothing has been listed: a store of which nothing is left comes with no change
+        self.on_objects: Callable[[str], None] = lambda name: None  # told the store of every change that is seen
         self._dispatched = 0.0  # by the loop's clock: when the database answered last
 
     async def start(self) -> None:
@@ -217,9 +219,15 @@ class Engine:
             self._version = await self._cluster.server_version()
             self._node_count = len((await self._cluster.list_all("Node"))[0])
 
+    def objects(self, name: str) -> list[Obj]:
+        """All that is known of the namespace of the store `name`; see `status` for whether it may be trusted."""
+        return self._cache.objects(names.namespace(name))
+
     def _on_change(self, namespace: str) -> None:
         if namespace.startswith(names.PREFIX):
-            self._queue.add(namespace.removeprefix(names.PREFIX))
+            name = namespace.removeprefix(names.PREFIX)
+            self._queue.add(name)
+            self.on_objects(name)
 
     async def _show(self, name: str) -> None:
         """Where another process leads: tell who looks on here how a READY store is, by our own watches."""
