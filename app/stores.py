@@ -33,9 +33,10 @@ from provisioning.changes import Change, Changes
 from provisioning.database import Database, Exclusive, Moved, add_events, one_at_a_time
 from provisioning.health import Condition, Health
 from provisioning.models import Event, Level, Store, StoreSecret, now
+from provisioning.plans import PLANS
 from provisioning.secrets import SealBroken, Sealer, generate
 from provisioning.states import IN_FLIGHT, State
-from provisioning.templates import PLANS, TEMPLATES, Options
+from provisioning.templates import TEMPLATES, Options
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Stores:
         self.poke: Callable[[str], None] = lambda name: None  # the engine's, once there is one
         self.condition: Callable[[Store], Condition] = _unknown  # likewise
         self.capacity: Reader | None = None  # once there is a cluster
+        self.unfit: Mapping[str, str] = {}  # by plan: a sentence on why its own quota would refuse a store
         self._store_url = settings.store_url
         self._addressed, self._creating = asyncio.Event(), asyncio.Lock()
         if self._store_url:
@@ -97,6 +99,8 @@ class Stores:
             raise _bad_input("template", f"There is no such template. Choose one of: {', '.join(TEMPLATES)}.")
         if plan not in PLANS:
             raise _bad_input("plan", f"There is no such plan. Choose one of: {', '.join(PLANS)}.")
+        if plan in self.unfit:
+            raise _bad_input("plan", f"{self.unfit[plan]} Choose another plan, or tell an administrator.")
         chosen = _checked_options(options or {})
         async with asyncio.timeout(START_TAKES):
             await self._addressed.wait()

@@ -203,6 +203,9 @@ class Engine:
         with contextlib.suppress(ClusterError):  # a nicety, which a service account may not be allowed
             self._version = await self._cluster.server_version()
             self._node_count = len((await self._cluster.list_all("Node"))[0])
+        with contextlib.suppress(ClusterError):
+            if await self._reconciler.learn_api_servers():
+                self._settled.clear()
 
     def _on_change(self, namespace: str) -> None:
         if namespace.startswith(names.PREFIX):

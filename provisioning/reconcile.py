@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning import destruction, names
+from provisioning import api_servers, destruction, names
 from provisioning.act import Actor, Foreign
 from provisioning.cache import Cache
 from provisioning.cluster import Cluster, ClusterError, Obj
@@ -22,6 +22,7 @@ from provisioning.decide import Do, Limits, Observed, Step, decide
 from provisioning.destruction import desired_of
 from provisioning.failures import Finding, Reason, diagnose, nearer, of_kind, part_of
 from provisioning.failures.steps import finding_of
+from provisioning.fence import Fence
 from provisioning.front_door import FrontDoor
 from provisioning.health import Condition, Health, health
 from provisioning.helm import Helm, HelmError
@@ -57,6 +58,7 @@ class EngineOptions:
     installation: str
     sealer: Sealer
     overlay: Mapping[str, Any] = field(default_factory=dict)  # values laid over the chart's, for every store
+    fence: Fence = field(default_factory=Fence)  # who may talk to shops, and to whom they may
     ingress_url: str | None = None  # where shops are asked, when their names do not lead there
     slots: int = 5  # stores being provisioned at once
     limits: Limits = field(default_factory=Limits)
@@ -102,6 +104,7 @@ class Reconciler:
         self._shop_log = ShopLog(cluster, recorder)
         self._helm_places = asyncio.Semaphore(HELM_AT_ONCE)
         self._memory: dict[str, _Memory] = {}  # by name
+        self._fence = options.fence
         self._healths: dict[str, tuple[tuple[datetime, int], Condition]] = {}  # by id; see `_health`
 
     async def close(self) -> None:
@@ -110,6 +113,17 @@ class Reconciler:
     def forget(self) -> None:
         """Others have acted meanwhile: what is remembered is of no use."""
         self._memory.clear()
+
+    async def learn_api_servers(self) -> bool:
+        """Where they are: what a list of ways out leaves shut.  Whether that is another answer than before.
+
+        Raises ClusterError.
+        """
+        if not self._options.fence.ways:
+            return False
+        before, found = self._fence, await api_servers.addresses(self._cluster)
+        self._fence = replace(before, api_servers=found)
+        return self._fence != before
 
     def hurry(self, name: str) -> None:
         """Somebody wished something of the store: no pause holds any more."""
@@ -150,7 +164,14 @@ class Reconciler:
             again(store.name, pause)
             return False
         try:
+            if not self._fence.api_servers:
+                await self.learn_api_servers()
             wish = await self._wanted(session, store)
+        except ClusterError as error:
+            log.warning("store %s: %s", store.name, error, extra={"store": store.id})
+            memory.not_before = _clock() + LONGEST_PAUSE
+            again(store.name, LONGEST_PAUSE)
+            return False
         except SealBroken as error:
             log.error("store %s: %s", store.name, error, extra={"store": store.id})
             if store.state is State.PROVISIONING:
@@ -166,7 +187,7 @@ class Reconciler:
         secrets: dict[str, str] = {}
         if store.state is not State.DELETING:  # which needs none, and must not fail of a key that was lost
             secrets = self._options.sealer.unseal((await session.get_one(StoreSecret, store.id)).sealed)
-        return wanted(store, self._options.installation, secrets, self._options.overlay)
+        return wanted(store, self._options.installation, secrets, self._options.overlay, self._fence)
 
     async def _step(
         self, session: AsyncSession, store: Store, wish: Wanted, memory: _Memory, again: Again

@@ -8,6 +8,7 @@ from typing import Any
 from provisioning import objects
 from provisioning.cache import digest
 from provisioning.cluster import Obj
+from provisioning.fence import Fence
 from provisioning.models import Store
 from provisioning.templates import LABEL_STORE, TEMPLATES, chart_digest, values
 
@@ -33,13 +34,16 @@ class Wanted:
         return LABEL_STORE, self.namespace["metadata"]["labels"][LABEL_STORE]
 
 
-def wanted(store: Store, installation: str, secrets: Mapping[str, str], overlay: Mapping[str, Any]) -> Wanted:
-    """`secrets`: opened; `overlay`: values that the operator lays over the chart's for every store."""
+def wanted(
+    store: Store, installation: str, secrets: Mapping[str, str], overlay: Mapping[str, Any], rules: Fence | None = None
+) -> Wanted:
+    """`secrets`: opened, none where somebody else makes the Secret; `overlay`: values that the operator lays over the
+    chart's for every store; `rules`: who may talk to whom beyond it."""
     chart = TEMPLATES[store.template].chart
     own_values = values(store, installation, overlay)
     return Wanted(
         namespace=objects.namespace(store, installation),
-        surroundings=objects.surroundings(store, installation, secrets),
+        surroundings=objects.surroundings(store, installation, secrets, rules or Fence(), own_values),
         chart=chart,
         values=own_values,
         spec=digest([chart_digest(chart), own_values]),

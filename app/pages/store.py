@@ -24,8 +24,9 @@ from components.store_header import StoreHeader
 from components.timeline import Timeline
 from provisioning.health import Health
 from provisioning.models import now
+from provisioning.plans import PLANS
 from provisioning.states import State
-from provisioning.templates import PLANS, TEMPLATES
+from provisioning.templates import TEMPLATES
 
 RUNNING = (State.REQUESTED, State.PROVISIONING, State.DELETING)
 
