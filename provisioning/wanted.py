@@ -1,7 +1,7 @@
 """Everything that a store should consist of, from its row, its secrets and what the operator set.  Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from provisioning.cache import digest
 from provisioning.cluster import Obj
 from provisioning.fence import Fence
 from provisioning.models import Store
+from provisioning.rotation import Held
 from provisioning.templates import LABEL_STORE, TEMPLATES, chart_digest, values
 
 
@@ -22,6 +23,7 @@ class Wanted:
     chart: Path
     values: Mapping[str, Any]
     spec: str  # fingerprint of chart and values
+    held: Held = field(default_factory=Held)  # how far new secrets are
 
     @property
     def name(self) -> str:
