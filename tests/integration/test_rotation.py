@@ -101,35 +101,29 @@ async def test_sessions_can_be_kept(shop):
 
 
 async def test_one_after_the_other(shop):
-    for generation in (2, 3, 4):
+    await ask(shop)
+    assert (await rotated(shop, 2))["database-user"] == "medusa_2"
+    await ask(shop)
+    with pytest.raises(wishes.RotationUnderWay):  # the second click
         await ask(shop)
-        values = await rotated(shop, generation)
-        assert values["database-user"] == f"medusa_{generation}"
-        with pytest.raises(wishes.RotationUnderWay):
-            await asyncio.gather(ask(shop), ask(shop))  # the second click
-        await rotated(shop, generation + 1)
-        break
+    assert (await rotated(shop, 3))["database-user"] == "medusa_3"
     claim = await shop.cluster.get("PersistentVolumeClaim", "data-postgres-0", SPACE)
     logins = claim["metadata"]["annotations"]["sandbox.storefleet.dev/logins"]
     assert "medusa_2" not in logins
     assert '"medusa": null' in logins
 
 
-@pytest.mark.parametrize("step", ["_tell_database", "_write"])
-@pytest.mark.parametrize("turn", range(2))
-@pytest.mark.parametrize("behind", [False, True])
-async def test_cut_off_at_any_point_it_goes_on(tmp_path, monkeypatch, step, turn, behind):
-    """The process dies right before or right after it told the database or wrote down what it did; another goes on."""
+@pytest.mark.parametrize(("step", "turn"), [("_tell_database", 0), ("_write", 0), ("_tell_database", 1)])
+async def test_cut_off_at_any_point_it_goes_on(tmp_path, monkeypatch, step, turn):
+    """The process dies right behind an effect, before it knows of it; another goes on."""
     async with sandbox_in() as sandbox:
         reached, calls, died = asyncio.Event(), [], asyncio.Event()
         original = getattr(renewal.Renewal, step)
 
         async def dies(self: renewal.Renewal, *arguments: object, **more: object) -> None:
             calls.append(step)
-            mine = len(calls) == turn + 1
-            if behind or not mine:
-                await original(self, *arguments, **more)
-            if mine:
+            await original(self, *arguments, **more)
+            if len(calls) == turn + 1:
                 reached.set()
                 await died.wait()
 
@@ -156,11 +150,8 @@ async def test_a_database_that_came_up_anew_learns_the_login(shop):
     await rotated(shop, 2)
     await shop.cluster.delete("Namespace", SPACE)
 
-    def is_there_again(name: str, lines: list[str]) -> bool:
-        return any("deleted from outside" in line for line in lines)
-
     async with asyncio.timeout(30):
-        while not is_there_again("shop", await shop.lines("shop")):
+        while not any("deleted from outside" in line for line in await shop.lines("shop")):
             await asyncio.sleep(0.05)
         while True:
             found, _ = await shop.cluster.list_all("Deployment", SPACE)
