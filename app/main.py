@@ -62,9 +62,11 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
     with ExitStack() as held:
         startup.make_data_dir(settings)
         overlay = startup.overlay(settings)
+        unfit = startup.use_plans(settings, overlay)
         startup.claim(settings, held)
         invitation = asyncio.run(_prepare(settings, url))
         services = build(settings)
+        services.stores.unfit = unfit
         runtime = Runtime(services, target, overlay)
         nicegui_app.on_startup(runtime.begin)
         nicegui_app.on_shutdown(runtime.stop)
@@ -172,6 +174,7 @@ class Runtime:
             installation=await services.database.installation(),
             sealer=services.sealer,
             overlay=self._overlay,
+            fence=settings.fence,
             ingress_url=ingress_url,
             slots=settings.at_once,
             limits=decide.Limits(provisioning=timedelta(minutes=settings.provisioning_minutes)),

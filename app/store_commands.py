@@ -64,6 +64,13 @@ def add_to(commands: Any) -> None:
     )
     each.add_argument("--previous", action="store_true", help="of the run before this one")
     each.set_defaults(run=_logs)
+    each = actions.add_parser("rotate", help="give a store new secrets; it serves all the while")
+    each.add_argument("name", metavar="NAME")
+    each.add_argument(
+        "--only", action="append", choices=("database", "sessions", "admin"), help="not all of them (may be repeated)"
+    )
+    _waits(each, "until the old ones are refused")
+    each.set_defaults(run=_rotate)
 
 
 class _Raw(argparse.RawDescriptionHelpFormatter):
@@ -107,6 +114,26 @@ def _retry(chosen: argparse.Namespace) -> int:
 def _undelete(chosen: argparse.Namespace) -> int:
     with connect() as api:
         return _outcome(api, chosen, ask(api, "POST", f"{_path(chosen.name)}/undelete"))
+
+
+def _rotate(chosen: argparse.Namespace) -> int:
+    with connect() as api:
+        done = _rotations(api, chosen.name)
+        ask(api, "POST", f"{_path(chosen.name)}/rotate-secrets", json={"secrets": chosen.only} if chosen.only else {})
+        if not chosen.wait:
+            print(f"{chosen.name} is being given new secrets.")
+            return 0
+        for _ in _until(chosen.timeout):
+            if _rotations(api, chosen.name) > done:
+                print(f"{chosen.name} has new secrets, and the old ones are refused.")
+                return 0
+    raise _took_too_long(chosen)
+
+
+def _rotations(api: "httpx.Client", name: str) -> int:
+    """How many its timeline tells of."""
+    events = ask(api, "GET", f"{_path(name)}/events")["items"]
+    return sum(event["kind"] == "secrets.rotated" for event in events)
 
 
 def _show(chosen: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ of every watched object would cost more CPU than all the rest.  What the cluster
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ _DISCOVERY = ",".join(
 )
 _METADATA_ALONE = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
 LOG_SILENT = 600.0  # seconds
+RUN_WITHIN = 30.0  # seconds, for a command in a container
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=20, connect=5)
 
 
@@ -330,6 +331,41 @@ class Cluster:
             raise ClusterError(f"the log of pod {pod} broke off: {_words(error)}") from error
         finally:
             response.close()
+
+    async def run(self, namespace: str, pod: str, container: str, command: Sequence[str], given: str = "") -> str:
+        """Run a command in a container, with `given` as its input (which it must know the end of); what it printed.
+
+        Raises ClusterError, also where the command failed: then with what it said last.
+        """
+        from kubernetes.aio.stream import WsApiClient
+
+        query = [("container", container), *(("command", each) for each in command)]
+        query += [(channel, "true") for channel in ("stdin", "stdout", "stderr")]
+        path, said = KINDS["Pod"].path(namespace, pod) + "/exec", {1: b"", 2: b"", 3: b""}
+        async with WsApiClient(self._api.configuration) as api:
+            call = await api.param_serialize(
+                "GET", path, query_params=query, header_params={}, auth_settings=["BearerToken"]
+            )
+            opening = (await api.call_api(*call, _preload_content=False)).response
+            try:
+                async with asyncio.timeout(RUN_WITHIN), opening as socket:
+                    await socket.send_bytes(b"\0" + given.encode())
+                    async for message in socket:
+                        data = message.data if isinstance(message.data, bytes) else str(message.data).encode()
+                        if data[:1] and data[0] in said:
+                            said[data[0]] += data[1:]
+            except aiohttp.WSServerHandshakeError as error:
+                raise ClusterError(f"no command can be run in pod {pod}: {error.message}", error.status) from error
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise ClusterError(f"no command can be run in pod {pod}: {_words(error)}") from error
+        try:
+            status = json.loads(said[3] or b"{}")
+        except ValueError:
+            status = {}
+        if status.get("status") != "Success":
+            lines = said[2].decode(errors="replace").strip().splitlines() or [str(status.get("message", "cut off"))]
+            raise ClusterError(f"{command[0]} failed in pod {pod}: {lines[0][:200]}")
+        return said[1].decode(errors="replace")
 
     async def text(self, path: str) -> str:
         """What the API server answers in plain text: "/metrics"."""

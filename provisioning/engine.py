@@ -25,7 +25,7 @@ from provisioning.health import Condition
 from provisioning.helm import Helm
 from provisioning.home import Home
 from provisioning.leader import Alone, Leader
-from provisioning.models import Store
+from provisioning.models import Store, StoreSecret
 from provisioning.reconcile import EngineOptions, Reconciler
 from provisioning.record import Recorder
 from provisioning.states import State
@@ -210,14 +210,20 @@ class Engine:
     async def _look_at_all(self) -> None:
         async with self._database.session() as session:
             rows = (await session.exec(select(Store.name, Store.state, Store.state_at))).all()
+            asked = select(Store.name).join(StoreSecret).where(col(StoreSecret.next).is_not(None))
+            new_secrets = set((await session.exec(asked)).all())
         for name, state, state_at in rows:
-            if self._settled.get(name) != (state, state_at, self._cache.version(names.namespace(name))):
+            settled = self._settled.get(name) == (state, state_at, self._cache.version(names.namespace(name)))
+            if not settled or name in new_secrets:
                 self._queue.add_after(name, 0)
 
     async def _get_acquainted(self) -> None:
         with contextlib.suppress(ClusterError):  # a nicety, which a service account may not be allowed
             self._version = await self._cluster.server_version()
             self._node_count = len((await self._cluster.list_all("Node"))[0])
+        with contextlib.suppress(ClusterError):
+            if await self._reconciler.learn_api_servers():
+                self._settled.clear()
 
     def objects(self, name: str) -> list[Obj]:
         """All that is known of the namespace of the store `name`; see `status` for whether it may be trusted."""

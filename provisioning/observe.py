@@ -10,6 +10,7 @@ from provisioning.drift import Drift, differences
 from provisioning.failures import PARTS, condition, diagnose, of_kind, part_of
 from provisioning.release import FIELD_MANAGER as HELM
 from provisioning.release import Release, newest
+from provisioning.rotation import stage
 from provisioning.wanted import Wanted
 
 
@@ -38,6 +39,7 @@ def observe(objects: Sequence[Obj], wanted: Wanted, since: datetime) -> Observed
         waiting_for=waiting_for(objects),
         finding=diagnose(objects, since),
         held_by=_held_by(namespaces),
+        secrets=stage(wanted.held, objects),
         running=any(replicas(each) > 0 for each in workloads(objects)),
         stopped=any(replicas(each) == 0 for each in workloads(objects)),
     )

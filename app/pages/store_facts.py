@@ -12,8 +12,9 @@ from components.stepper import Mark, total
 from provisioning import names
 from provisioning.failures import ADMIN
 from provisioning.health import Health
+from provisioning.plans import PLANS
 from provisioning.states import State
-from provisioning.templates import PLANS, TEMPLATES
+from provisioning.templates import TEMPLATES
 
 MOST_LINES = 1000  # of a timeline that a page is sent
 

@@ -39,7 +39,7 @@ _NAMESPACE_PATH = re.compile(
 )
 _TRUE = ("1", "true", "True")
 
-LogReader = Callable[[web.BaseRequest, Obj], Awaitable[web.StreamResponse]]
+PodAnswer = Callable[[web.BaseRequest, Obj], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ class Target:
 
 
 class Api:
-    """Answers requests; `read_log` answers those for a pod's log."""
+    """Answers requests; `read_log` answers those for a pod's log, `run` those for a command in a container."""
 
-    def __init__(self, registry: Registry, token: str, faults: Faults, read_log: LogReader) -> None:
+    def __init__(self, registry: Registry, token: str, faults: Faults, read_log: PodAnswer, run: PodAnswer) -> None:
         self._registry, self._store = registry, registry.store
-        self._token, self._faults, self._read_log = token.encode(), faults, read_log
+        self._token, self._faults, self._read_log, self._run = token.encode(), faults, read_log, run
         self._watches: dict[Watch, web.BaseRequest] = {}
 
     def end_watches(self) -> None:
@@ -119,6 +119,8 @@ class Api:
                 obj = self._store.get(resource, target.space, target.name)
                 if target.subresource == "log":
                     return await self._read_log(request, obj)
+                if target.subresource == "exec":
+                    return await self._run(request, obj)
                 return _json(_scale(obj) if target.subresource == "scale" else obj)
         body = await _body(request)
         dry_run = query.get("dryRun") == "All"

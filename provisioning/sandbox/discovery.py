@@ -151,6 +151,8 @@ def _entries(resource: Resource) -> list[Obj]:
             entry.update(kind="Scale", group="autoscaling", version="v1")
         elif subresource == "eviction":
             entry.update(kind="Eviction", group="policy", version="v1", verbs=["create"])
+        elif subresource == "exec":
+            entry.update(kind="PodExecOptions", verbs=["create", "get"])
         elif subresource == "log":
             entry["verbs"] = ["get"]
         elif subresource == "finalize":

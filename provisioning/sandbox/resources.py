@@ -50,7 +50,7 @@ RESOURCES: tuple[Resource, ...] = (
     _core("namespaces", "Namespace", False, "ns", "status finalize"),
     _core("nodes", "Node", False, "no", "status"),
     _core("persistentvolumes", "PersistentVolume", False, "pv", "status"),
-    _core("pods", "Pod", True, "po", "status eviction log"),
+    _core("pods", "Pod", True, "po", "status eviction log exec"),
     _core("services", "Service", True, "svc", "status"),
     _core("configmaps", "ConfigMap", True, "cm"),
     _core("secrets", "Secret"),

@@ -5,7 +5,6 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +12,7 @@ import yaml
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PICTURES
-from tests.cluster.cluster import INGRESS, KUBECONFIG, Kubectl
+from tests.cluster.cluster import INGRESS, Kubectl, served_on_the_cluster
 from tests.served import EMAIL, PASSWORD, Served
 
 TIMELINE = [
@@ -28,19 +27,6 @@ TIMELINE = [
     "Ingress created",
     "Store READY",
 ]
-
-
-def served_on_the_cluster(folder: Path, **settings: str) -> Served:
-    port = httpx.URL(INGRESS).port
-    address = "http://{name}.localhost" + (f":{port}" if port else "")
-    return Served(
-        folder,
-        "--kubeconfig",
-        KUBECONFIG,
-        STOREFLEET_STORE_URL=address,
-        STOREFLEET_INGRESS_URL=INGRESS,
-        **settings,
-    )
 
 
 @pytest.fixture(scope="module")
