@@ -86,11 +86,14 @@ def _surround(frame: Frame) -> None:
     ui.add_head_html(theme.head())
     path = frame.request.url.path
     stores = theme.NavItem(texts.SHELL["stores"], "/", "stores", current=path == "/" or path.startswith("/stores/"))
-    platform = theme.NavItem(texts.SHELL["platform"], "/platform", "cluster", current=path == "/platform")
+    for_admins = [
+        theme.NavItem(texts.SHELL[name], f"/{name}", icon, current=path == f"/{name}")
+        for name, icon in (("platform", "cluster"), ("activity", "activity"), ("settings", "settings"))
+    ]
     ui.add_body_html(
         theme.shell(
             texts=texts.SHELL,
-            navigation=[stores, platform] if frame.reader.admin else [stores],
+            navigation=[stores, *for_admins] if frame.reader.admin else [stores],
             email=frame.reader.email,
             cluster=cluster_line(frame.services.status()),
         )
