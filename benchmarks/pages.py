@@ -1,7 +1,7 @@
 """The dashboard with 1,000 stores and 100 open pages: how soon a change is seen, and what it costs.
 
-Three pages are open in Chromium, the others are `visitors`, and all show the stores that change.  Changes are written into
-the database beside the server, as another replica would, so that its engine's own work is not measured (there is no
+Three pages are open in Chromium, the others are `visitors`, and all show the stores that change.  Changes are written
+into the database beside the server, as another replica would, so that its engine's own work is not measured (there is no
 cluster here); the time begins before the commit.  The server's CPU is its process's own.
 """
 
@@ -47,7 +47,8 @@ SETTLE = 3.0  # seconds for the last change to arrive
 WATCH = """() => {
   window.seen = {};
   const look = () => {
-    for (const [, number] of document.body.innerText.matchAll(/change-(\\d+)-/g)) window.seen[number] ??= Date.now() / 1000;
+    const text = document.querySelector("tbody").textContent;
+    for (const [, number] of text.matchAll(/change-(\\d+)-/g)) window.seen[number] ??= Date.now() / 1000;
   };
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
 }"""
@@ -279,7 +280,7 @@ async def _vanish(served: Served, ask: Callable[[str], Any]) -> None:
 
     before, begun = pages(), time.monotonic()
     ask("")
-    while (left := pages()) > before - VISITORS and time.monotonic() - begun < 120:
+    while (left := pages()) > before - VISITORS and time.monotonic() - begun < 120:  # noqa: ASYNC110
         await asyncio.sleep(0.5)
     show(f"{before} open pages fall silent: {left} known after", [time.monotonic() - begun])
 

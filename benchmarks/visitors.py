@@ -1,9 +1,10 @@
 """Many open pages without a browser: each gets the page and then speaks socket.io as NiceGUI's page does.
 
-Run as a process of its own (so that its CPU is not the server's): URL, how many, and cookies, one a visitor in turn.  It
-says "ready" when all are connected; on each line that it reads it prints what was seen since: {number: [times]}.
+Run as a process of its own (so that its CPU is not the server's): URL, how many, and cookies, one a visitor in turn.
+It says "ready" when all are connected; on each line that it reads it prints what was seen since: {number: [times]}.
 """
 
+import ast
 import asyncio
 import json
 import re
@@ -31,7 +32,7 @@ class Visitor:
 
     async def open(self, http: httpx.AsyncClient) -> None:
         page = (await http.get(self._url + "/", headers={"Cookie": self._cookie})).raise_for_status().text
-        query = json.loads(re.search(r"query: (\{.*?\}),\n", page)[1])  # type: ignore[index]
+        query = ast.literal_eval(re.search(r"query: (\{.*?\}),\n", page)[1])  # type: ignore[index]
         query |= {"document_id": str(uuid.uuid4()), "tab_id": str(uuid.uuid4())}
         self._client, self._next = query["client_id"], query["next_message_id"]
         asked = "&".join(f"{key}={str(value).lower()}" for key, value in query.items())
