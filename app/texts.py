@@ -56,8 +56,10 @@ MISSING: dict[str, Any] = {
     "broken": (
         "500",
         "Something went wrong here",
-        "It is not your fault, and it has been noted. If you ask for help, quote",
+        "It is not your fault, and it has been noted.",
     ),
+    "refused": ("400", "This cannot be done here", "What the browser asked for is not what this address is for."),
+    "quote": "If you ask for help, quote",
     "back": "Back to the stores",
 }
 

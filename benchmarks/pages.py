@@ -1,7 +1,7 @@
 """The dashboard with 1,000 stores and 100 open pages: how soon a change is seen, and what it costs.
 
 Three pages are open in Chromium, the others are `visitors`, and all show the stores that change.  Changes are written
-into the database beside the server, as another replica would, so that its engine's own work is not measured (there is no
+into the database beside the server, as another replica would, so that no engine's own work is measured (there is no
 cluster here); the time begins before the commit.  The server's CPU is its process's own.
 """
 
