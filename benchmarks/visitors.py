@@ -27,7 +27,7 @@ class Visitor:
     def __init__(self, url: str, cookie: str, seen: dict[int, list[float]]) -> None:
         self._url, self._cookie, self._seen = url, cookie, seen
         self._socket = socketio.AsyncClient(reconnection=False)
-        self._next = 0
+        self._next, self._known = 0, set[int]()
         self._socket.on("*", self._take)
 
     async def open(self, http: httpx.AsyncClient) -> None:
@@ -49,7 +49,8 @@ class Visitor:
     async def _take(self, kind: str, message: dict[str, object]) -> None:
         self._next = int(str(message.get("_id", self._next - 1))) + 1
         at = time.time()
-        for number in {int(found) for found in SEEN.findall(str(message.get("code", "")))}:
+        for number in {int(found) for found in SEEN.findall(str(message.get("code", "")))} - self._known:
+            self._known.add(number)
             self._seen[number].append(at)
 
 

@@ -8,7 +8,7 @@ const ORDER = {
 const NEWEST = "-created";
 
 export default {
-  props: { rows: Array, more: Boolean, query: Object, counts: Object, owners: Array, admin: Boolean, page: Number, texts: Object },
+  props: { rows: String, more: Boolean, query: Object, counts: Object, owners: Array, admin: Boolean, page: Number, texts: Object },
   emits: ["query", "more"],
   template: `
     <div class="stores">
@@ -89,7 +89,7 @@ export default {
     </div>`,
   data() {
     return {
-      lines: this.rows.map(Object.freeze), further: this.more, wanted: this.without(this.query), numbers: this.counts,
+      lines: JSON.parse(this.rows).map(Object.freeze), further: this.more, wanted: this.without(this.query), numbers: this.counts,
       loading: false, waiting: false, said: "", now: Storefleet.now(), icons: Storefleet.STATE_ICONS,
       chosen: new Set(), busy: new Set(),
     };

@@ -121,7 +121,8 @@ class StoreList(Element, component="store_list.js"):
         self.query, self._known, self._load, self._next = query, known, load, part.next
         self._shown, self._counts = {row.name for row in part.rows}, dict(counts)
         self._props.update(
-            rows=[vars(row) for row in part.rows],
+            # As text: NiceGUI would watch each value of each row for changes.
+            rows=json.dumps([vars(row) for row in part.rows], separators=(",", ":")),
             more=bool(part.next),
             query=asdict(query),
             counts=dict(counts),
