@@ -9,7 +9,7 @@ export default {
         <div class="error" role="alert" v-if="blocked"><i class="icon" data-icon="alert"></i><span>{{ blocked }}</span></div>
         <div>
           <label class="field"><span>{{ texts.name }}</span>
-            <input class="input" ref="name" v-model="name" @input="typed" @change="tidy" name="store" autocapitalize="none" autocorrect="off" spellcheck="false"
+            <input class="input" ref="name" v-model="name" @input="typed" @change="tidy" @keydown.enter.prevent="submit" name="store" autocapitalize="none" autocorrect="off" spellcheck="false"
               maxlength="300" aria-describedby="create-hint create-address" :aria-invalid="verdict === 'wrong' ? 'true' : null"></label>
           <p class="hint" id="create-hint" aria-live="polite" :class="verdict"><i class="icon" v-if="icon" :data-icon="icon"></i><span>{{ hint }}</span></p>
           <p class="address" id="create-address"><span class="unseen">{{ texts.address }}: </span><span>{{ address[0] }}</span><b>{{ address[1] }}</b><span>{{ address[2] }}</span></p>

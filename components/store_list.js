@@ -28,12 +28,12 @@ export default {
             {{ state ? texts.filters[state] : texts.all }} <span class="number">{{ amount(number(state)) }}</span></button>
           <button type="button" class="chip" :aria-pressed="wanted.health === 'degraded' ? 'true' : 'false'" @click="choose('', 'degraded')">{{ texts.degraded }}</button>
         </div>
-        <label class="pick" v-if="admin && (owners.length > 1 || wanted.owner)"><span class="unseen">{{ texts.columns.owner }}</span>
-          <select class="input" v-model="wanted.owner" @change="ask(true)"><option value="">{{ texts.all_owners }}</option>
+        <div class="pick" v-if="admin && (owners.length > 1 || wanted.owner)">
+          <select class="input" v-model="wanted.owner" @change="ask(true)" :aria-label="texts.columns.owner"><option value="">{{ texts.all_owners }}</option>
             <option v-if="wanted.owner && !owners.includes(wanted.owner)" :value="wanted.owner">{{ wanted.owner }}</option>
-            <option v-for="each in owners" :key="each" :value="each">{{ each }}</option></select></label>
-        <label class="pick order"><span class="unseen">{{ texts.order }}</span>
-          <select class="input" v-model="wanted.sort" @change="ask(true)"><option v-for="(title, sort) in sorts" :key="sort" :value="sort">{{ title }}</option></select></label>
+            <option v-for="each in owners" :key="each" :value="each">{{ each }}</option></select></div>
+        <div class="pick order">
+          <select class="input" v-model="wanted.sort" @change="ask(true)" :aria-label="texts.order"><option v-for="(title, sort) in sorts" :key="sort" :value="sort">{{ title }}</option></select></div>
       </div>
       <div class="card bulk" role="group" v-if="admin && chosen.size" :aria-label="texts.chosen_group">
         <span class="number" aria-live="polite">{{ say(texts.chosen, { n: chosen.size }) }}</span>
