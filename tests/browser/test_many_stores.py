@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from provisioning.secrets import Sealer, generate
 from tests.browser.dashboard import ADMIN, ANN, BEN, Dashboard, running
 from tests.browser.test_accessible import check
 from tests.browser.test_store_life import mark, not_reloaded
@@ -38,7 +39,9 @@ def add_failed(
     dashboard: Dashboard, owners: dict[str, str], message: str = "PostgreSQL pod failed to start", hours: int = 3
 ) -> None:
     """Stores that failed, each a minute younger than the one before, behind the dashboard's back."""
-    with sqlite3.connect(dashboard.folder / "data" / "storefleet.db") as database:
+    data = dashboard.folder / "data"
+    sealed = Sealer([(data / "key").read_text().strip()]).seal(generate(ADMIN))
+    with sqlite3.connect(data / "storefleet.db") as database:
         ids = dict(database.execute("SELECT email, id FROM users"))
         for number, (name, owner) in enumerate(owners.items()):
             at = f"{datetime.now(UTC) - timedelta(hours=hours, minutes=-number):%Y-%m-%d %H:%M:%S.%f}"
@@ -46,8 +49,9 @@ def add_failed(
             database.execute(
                 "INSERT INTO store (id, name, owner_id, template, plan, options, state, state_at, reason, url, version,"
                 " revision, created_at) VALUES (?, ?, ?, 'medusa', 'small', '{}', 'FAILED', ?, ?, ?, '2.21.2', 1, ?)",
-                (uuid.uuid4().hex, name, ids[owner], at, reason, f"http://{name}.localhost", at),
+                (store_id := uuid.uuid4().hex, name, ids[owner], at, reason, f"http://{name}.localhost", at),
             )
+            database.execute("INSERT INTO store_secret (store_id, sealed) VALUES (?, ?)", (store_id, sealed))
 
 
 def first(page: Page) -> Any:
@@ -135,7 +139,7 @@ def test_what_a_page_sends_that_is_behind_or_not_allowed(open_page, picture):
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading")).to_have_text("0 stores are being deleted. Not so with:")
     expect(dialog.get_by_role("listitem")).to_have_count(5)
-    expect(dialog.get_by_role("listitem").first).to_contain_text("There is no such store")
+    expect(dialog.get_by_role("listitem").first).to_contain_text("There is no store of that name among yours")
     picture(page, "stores-outcomes")
     dialog.get_by_role("button", name="Close").click()
     page.evaluate(
