@@ -19,7 +19,7 @@ SHELL = {
     "theme_dark": "Dark",
     "sign_out": "Sign out",
     "lost": "Connection lost.",
-    "again": "It comes back by itself; what you typed is kept.",
+    "again": "It comes back by itself.",
     "offline": "Not connected right now. Try again when the connection is back.",
 }
 
@@ -162,6 +162,7 @@ BULK: dict[str, Any] = {
     "deleting": "Deleting …",
     "close": "Close",
     "refused": "What was not done, and why",
+    "nothing_done": "Nothing was done",
     "outcome_title": {
         "retry": ["{n} store has another try. Not so with:", "{n} stores have another try. Not so with:"],
         "delete": ["{n} store is being deleted. Not so with:", "{n} stores are being deleted. Not so with:"],

@@ -6,7 +6,7 @@ export default {
     <dialog class="sheet" ref="dialog" aria-labelledby="bulk-title" @click.self="close">
       <form method="dialog" @submit.prevent="submit" autocomplete="off">
         <template v-if="outcomes">
-          <h2 id="bulk-title">{{ say(texts.outcome_title[action], { n: done.length }) }}</h2>
+          <h2 id="bulk-title">{{ done.length ? say(texts.outcome_title[action], { n: done.length }) : texts.nothing_done }}</h2>
           <ul class="outcomes" tabindex="0" :aria-label="texts.refused">
             <li v-for="each in refused" :key="each.name"><b>{{ each.name }}</b><span>{{ each.refused }}</span></li>
           </ul>
@@ -18,6 +18,7 @@ export default {
           <ul class="outcomes names" tabindex="0" v-if="names.length > 1" :aria-label="texts.which"><li v-for="name in names" :key="name">{{ name }}</li></ul>
           <label class="field"><span>{{ texts.type }}<code>{{ phrase }}</code></span>
             <input class="input" v-model="typed" ref="input" autocapitalize="none" spellcheck="false"></label>
+          <div class="error" role="alert" v-if="wrong"><i class="icon" data-icon="alert"></i><span>{{ wrong }}</span></div>
           <div class="actions">
             <button class="btn" type="button" @click="close">{{ texts.cancel }}</button>
             <button class="btn danger solid" type="submit" :disabled="!matches" :aria-busy="busy ? 'true' : null"><i class="icon" data-icon="spinner" v-if="busy"></i>{{ busy ? texts.deleting : undo ? texts.submit_with_undo : texts.submit }}</button>
@@ -25,7 +26,7 @@ export default {
         </template>
       </form>
     </dialog>`,
-  data() { return { action: "delete", names: [], typed: "", busy: false, outcomes: null }; },
+  data() { return { action: "delete", names: [], typed: "", busy: false, wrong: "", outcomes: null }; },
   computed: {
     phrase() { return this.names.length === 1 ? this.names[0] : Storefleet.say(this.texts.phrase, { n: this.names.length }); },
     matches() { return this.typed.trim().toLowerCase() === this.phrase.toLowerCase(); },
@@ -43,13 +44,15 @@ export default {
     say: (text, values) => Storefleet.say(text, values),
     open(names) {
       if (this.$refs.dialog.open || !names.length) return;
-      Object.assign(this, { action: "delete", names, typed: "", busy: false, outcomes: null });
+      Object.assign(this, { action: "delete", names, typed: "", busy: false, wrong: "", outcomes: null });
       this.$refs.dialog.showModal();
       this.$nextTick(() => this.$refs.input.focus());
     },
     close() { this.$refs.dialog.close(); },
     submit() {
-      if (!this.matches || this.busy || !Storefleet.connected()) return;
+      if (!this.matches || this.busy) return;
+      this.wrong = Storefleet.offline();
+      if (this.wrong) return;
       this.busy = true;
       this.$emit("act", { action: "delete", names: this.names });
     },

@@ -137,10 +137,11 @@ export default {
     },
     submit() {
       this.eager = Boolean(this.name) && !this.current && !this.busy;
-      if (!this.valid || !Storefleet.connected()) return;
+      if (!this.valid) return;
+      this.refused = Storefleet.offline();
+      if (this.refused) return;
       this.busy = this.sent = true;
       this.keep();
-      this.refused = "";
       const options = { currency: this.currency, sample_products: this.samples };
       if (this.title.trim()) options.title = this.title.trim();
       this.$emit("create", { name: this.name, template: this.template, plan: this.plan, options });

@@ -241,7 +241,8 @@ export default {
     act(action, names) {
       names = names.filter((name) => !this.busy.has(name));
       if (action === "retry" && names.length > 1) names = this.retryable.map((row) => row.name);
-      if (!names.length || !Storefleet.connected()) return;
+      if (!names.length) return;
+      if (Storefleet.offline()) return Storefleet.toast(Storefleet.offline(), true);
       this.busy = new Set([...this.busy, ...names]);
       Storefleet.tell("act", { action, names });
     },

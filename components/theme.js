@@ -25,6 +25,8 @@
     const popup = document.getElementById("popup"), notices = document.getElementById("notices");
     if (!popup || !notices) return;
     popup.setAttribute("role", "status");
+    popup.popover = "manual"; // above a dialog that is open
+    new MutationObserver(() => popup.togglePopover(popup.ariaHidden === "false")).observe(popup, { attributeFilter: ["aria-hidden"] });
     popup.replaceChildren(...["lost", "again"].map((key) => Object.assign(document.createElement("span"), { textContent: notices.dataset[key] })));
   });
 
@@ -83,12 +85,8 @@
       return () => listeners.get(topic).delete(listener);
     },
     tell(topic, news) { listeners.get(topic)?.forEach((listener) => listener(news)); },
-    // Is there a server that would hear us?  If not, the person is told: what is clicked now would happen who knows when.
-    connected() {
-      const yes = Boolean(window.socket?.connected);
-      if (!yes) Storefleet.toast(document.getElementById("notices").dataset.offline, true);
-      return yes;
-    },
+    // Why nothing can be done now, as a sentence, or "": without a server what is clicked would happen who knows when.
+    offline: () => (window.socket?.connected ? "" : document.getElementById("notices").dataset.offline),
     // What somebody began to fill in: it outlives a page that has to be loaded anew, in this tab, for this person.
     draft(name) {
       const key = `storefleet.draft:${document.querySelector("[data-account]")?.dataset.account}:${name}`;
@@ -142,8 +140,9 @@
     },
     toast(text, wrong = false) {
       const region = document.getElementById("notices");
-      const note = Object.assign(document.createElement("div"), { className: wrong ? "toast wrong" : "toast", textContent: text });
+      const note = Object.assign(document.createElement("div"), { className: wrong ? "toast wrong" : "toast", textContent: text, popover: "manual" });
       region.replaceChildren(note);
+      note.showPopover(); // above a dialog that is open
       setTimeout(() => note.remove(), wrong ? 9000 : 2600);
     },
     // How it stands with the cluster; the shell was served with the same markup.
