@@ -20,8 +20,9 @@ from components.create_dialog import Choice, CreateDialog, Situation, Wish
 from components.store_list import PAGE, Answered, Changed, Known, Part, Query, Row, StoreList
 from provisioning.health import Health
 from provisioning.models import now
+from provisioning.plans import PLANS
 from provisioning.states import State
-from provisioning.templates import PLANS, TEMPLATES
+from provisioning.templates import TEMPLATES
 
 ON_THE_WAY = (State.PROVISIONING, State.DELETING)
 KNOWN = Known(states=tuple(State), healths=tuple(Health), sorts=tuple(Sort))
