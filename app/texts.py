@@ -7,8 +7,9 @@ SHELL = {
     "notices": "Notices",
     "navigation": "Main",
     "stores": "Stores",
-    "platform": "Platform",
     "activity": "Activity",
+    "platform": "Platform",
+    "users": "Users",
     "settings": "Settings",
     "account": "Account",
     "signed_in_as": "Signed in as",
@@ -17,6 +18,9 @@ SHELL = {
     "theme_light": "Light",
     "theme_dark": "Dark",
     "sign_out": "Sign out",
+    "lost": "Connection lost.",
+    "again": "It comes back by itself.",
+    "offline": "Not connected right now. Try again when the connection is back.",
 }
 
 SIGN_IN = {
@@ -55,8 +59,10 @@ MISSING: dict[str, Any] = {
     "broken": (
         "500",
         "Something went wrong here",
-        "It is not your fault, and it has been noted. If you ask for help, quote",
+        "It is not your fault, and it has been noted.",
     ),
+    "refused": ("400", "This cannot be done here", "What the browser asked for is not what this address is for."),
+    "quote": "If you ask for help, quote",
     "back": "Back to the stores",
 }
 
@@ -76,7 +82,20 @@ STORES: dict[str, Any] = {
     "title": "Stores",
     "create": "Create store",
     "search": "Search by name",
+    "search_all": "Search by name or owner@",
     "filter": "Filter by state",
+    "all_owners": "All owners",
+    "order": "Order",
+    "sorts": {
+        "-created": "Newest first",
+        "created": "Oldest first",
+        "name": "Name, A to Z",
+        "-name": "Name, Z to A",
+        "state": "Failed first",
+        "-state": "Failed last",
+        "owner": "Owner, A to Z",
+        "-owner": "Owner, Z to A",
+    },
     "all": "All",
     "columns": {
         "store": "Store",
@@ -87,6 +106,30 @@ STORES: dict[str, Any] = {
         "age": "Age",
     },
     "happening": "What is happening",
+    "actions": "Actions",
+    "unknown": "Health not known at the moment",
+    "retry": "Retry",
+    "retry_of": "Retry {name}",
+    "delete": "Delete",
+    "delete_of": "Delete {name}",
+    "choose": "Choose {name}",
+    "choose_all": "Choose all that are shown",
+    "chosen": ["{n} store chosen", "{n} stores chosen"],
+    "chosen_group": "What is done to the stores that are chosen",
+    "none_chosen": "Choose none",
+    "keys": "Keys",
+    "close": "Close",
+    "key_list": {
+        "/": "Search",
+        "j": "Next store",
+        "k": "Store before",
+        "Enter": "Open the store’s page",
+        "o": "Open the shop in a new tab",
+        "x": "Choose the store",
+        "c": "Create a store",
+        "Esc": "Choose none; leave a dialog",
+        "?": "These keys",
+    },
     "more": "Show more",
     "shown": ["{n} store shown", "{n} stores shown"],
     "empty_title": "No stores yet",
@@ -98,6 +141,7 @@ STORES: dict[str, Any] = {
     "eta": "about {time} left",
     "open": "Open the shop {name} in a new tab",
     "changed": "{name} is {state}",
+    "changed_many": ["{n} store changed", "{n} stores changed"],
     "table": "Stores",
     "states": STATES,
     "degraded": DEGRADED,
@@ -105,6 +149,33 @@ STORES: dict[str, Any] = {
     "undo": "Undo",
     "undo_of": "Undo the deletion of {name}",
     "destroyed_in": "Stopped. Destroyed in {time}",
+}
+
+BULK: dict[str, Any] = {
+    "title": ["Delete {name}?", "Delete {n} stores?"],
+    "text": "Shops, databases and everything customers left in them are removed for good.",
+    "text_with_undo": "The shops are stopped at once. For {time} each can be taken back as it was; after that "
+    "databases and everything customers left in them are removed for good.",
+    "which": "The stores that are deleted",
+    "phrase": ["delete {n} store", "delete {n} stores"],
+    "type": "To confirm, type: ",
+    "cancel": "Keep",
+    "submit": "Delete for good",
+    "submit_with_undo": "Delete",
+    "deleting": "Deleting …",
+    "close": "Close",
+    "refused": "What was not done, and why",
+    "nothing_done": "Nothing was done",
+    "outcome_title": {
+        "retry": ["{n} store has another try. Not so with:", "{n} stores have another try. Not so with:"],
+        "delete": ["{n} store is being deleted. Not so with:", "{n} stores are being deleted. Not so with:"],
+        "undo": ["{n} store is taken back. Not so with:", "{n} stores are taken back. Not so with:"],
+    },
+    "done": {
+        "retry": ["{name} has another try", "{n} stores have another try"],
+        "delete": ["{name} is being deleted", "{n} stores are being deleted"],
+        "undo": ["{name} is taken back", "{n} stores are taken back"],
+    },
 }
 
 CREATE: dict[str, Any] = {
