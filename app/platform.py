@@ -16,8 +16,9 @@ from app.setting_views import SettingView
 from app.stores import StoreView
 from provisioning.capacity import Use, how_many
 from provisioning.cluster import ClusterError
+from provisioning.plans import PLANS
 from provisioning.states import State
-from provisioning.templates import PLANS, TEMPLATES
+from provisioning.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from app.services import Services

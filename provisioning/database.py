@@ -6,6 +6,7 @@ and back, which makes it the fence between replicas), its `transition` row, and 
 """
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -61,6 +62,7 @@ class Database:
         self._writer = asyncio.Lock()
         if self.is_sqlite:
             sqlalchemy_event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
+            sqlalchemy_event.listen(self.engine.sync_engine, "invalidate", _roll_back)
 
     @property
     def is_sqlite(self) -> bool:
@@ -258,6 +260,16 @@ async def add_events(session: AsyncSession, events: Iterable[Event]) -> list[int
     for store_id, event_id in newest.items():
         await notices.tell(session, store_id, event_id)
     return added
+
+
+def _roll_back(connection: Any, _record: object, _error: object) -> None:
+    """Of a task that was cancelled while its statement waited for others to write.
+
+    The statement is carried out all the same, nobody fetches what it returns, and SQLite does not really close a
+    connection with such a statement: without this, its lock would keep everybody from writing.
+    """
+    with contextlib.suppress(asyncio.CancelledError, Exception):  # once more: it is under way all the same
+        connection.rollback()
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -28,7 +28,7 @@ from components.at_work import AtWork
 from components.chart import Chart, Plot, Series
 from components.figures import Figures as FiguresElement
 from components.orphan_list import OrphanList
-from provisioning.templates import PLANS
+from provisioning.plans import PLANS
 
 TIME_GOES_BY = 60.0  # seconds after which the figures are others though nothing happened
 
