@@ -89,7 +89,13 @@ def options(plot: Plot) -> dict[str, Any]:
             "boundaryGap": bars,
             "axisLine": {"lineStyle": {"color": "var(--line-strong)"}},
             "axisTick": {"show": False},
-            "axisLabel": {**QUIET_TEXT, "hideOverlap": True, ":formatter": when},
+            "axisLabel": {
+                **QUIET_TEXT,
+                "hideOverlap": True,
+                "alignMinLabel": "left",
+                "alignMaxLabel": "right",
+                ":formatter": when,
+            },
         },
         "yAxis": {
             "type": "value",
@@ -130,4 +136,13 @@ def _series(each: Series) -> dict[str, Any]:
     if each.drawn == "bars":
         return {**common, "type": "bar", "stack": "all", "barMaxWidth": 26, "barCategoryGap": "28%"}
     line = {"color": color, "width": 2, "type": "dashed" if each.drawn == "dashes" else "solid"}
-    return {**common, "type": "line", "lineStyle": line, "symbol": "circle", "symbolSize": 5, "connectNulls": True}
+    points = sum(value is not None for value in each.values)
+    return {
+        **common,
+        "type": "line",
+        "lineStyle": line,
+        "symbol": "circle",
+        "symbolSize": 5,
+        "showSymbol": points <= len(each.values) / 2,  # a lone one has no line that would show it
+        "connectNulls": True,
+    }
