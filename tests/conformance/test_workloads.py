@@ -341,15 +341,18 @@ async def test_a_service_follows_its_pods(cluster: Target, namespace: str) -> No
     assert service["spec"]["type"] == "ClusterIP"
     await cluster.ok("POST", f"/apis/apps/v1/namespaces/{namespace}/deployments", deployment("d"))
 
-    async def serving() -> Obj | None:
+    async def serving(service: str = "web") -> Obj | None:
         path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-        listed = await cluster.ok("GET", path, labelSelector="kubernetes.io/service-name=web")
+        listed = await cluster.ok("GET", path, labelSelector=f"kubernetes.io/service-name={service}")
         slices = [item for item in listed["items"] if item.get("endpoints")]
         return slices[0] if slices and slices[0]["endpoints"][0]["conditions"]["ready"] else None
 
     found = await cluster.eventually(serving)
     assert found is not None
     assert [(item["name"], item["port"]) for item in found["ports"]] == [("postgres", 5432)]
+    # One that comes when its pods are ready already leads to them as well.
+    await cluster.ok("POST", services, {"metadata": {"name": "late"}, "spec": spec})
+    assert await cluster.eventually(lambda: serving("late"))
 
 
 async def test_a_job_runs_to_its_end(cluster: Target, namespace: str) -> None:
