@@ -1,4 +1,4 @@
-"""The command line: `storefleet serve | stores | orphans | user | token | key | cluster | audit`.
+"""The command line: `storefleet serve | migrate | stores | orphans | user | token | key | cluster | audit`.
 
 `stores` and `orphans` go through the REST API, like any other program; the others work on the database itself, so that
 whoever runs the platform can always let somebody in and see what was done.  Commands are loaded when asked for.
@@ -46,6 +46,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=_port, default=8080, help="port to listen on (default: %(default)s)")
     _add_target(serve)
     serve.set_defaults(run=_serve)
+
+    migrate = commands.add_parser("migrate", help="bring the database to this version's shape, as `serve` does first")
+    migrate.add_argument("--wait", type=_seconds, default=0, metavar="SECONDS", help="for a database that is away")
+    migrate.set_defaults(run=_migrate)
 
     store_commands.add_to(commands)
     orphan_commands.add_to(commands)
@@ -104,6 +108,12 @@ def _stores(text: str) -> int | None:
     return int(text)
 
 
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5):
+        raise argparse.ArgumentTypeError("write a whole number of seconds")
+    return int(text)
+
+
 def _serve(chosen: argparse.Namespace) -> None:
     gc.disable()  # nothing that is loaded at the start is garbage; looking for it costs half a second
     from app import logs, settings, target
@@ -117,6 +127,25 @@ def _serve(chosen: argparse.Namespace) -> None:
     gc.freeze()
     gc.enable()
     serve(loaded, where, chosen.host, chosen.port)
+
+
+def _migrate(chosen: argparse.Namespace) -> None:
+    """Of several at once on one database, one does it and the others wait."""
+    from app import migrations, settings, startup
+
+    def say(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    async def work(loaded: "Settings") -> None:
+        await startup.wait_for_database(
+            loaded, chosen.wait, say=lambda words: print(words, file=sys.stderr, flush=True)
+        )
+        async with startup.opened(loaded):
+            print(f"The database is at revision {migrations.HEAD}.")
+
+    loaded = settings.load()
+    startup.make_data_dir(loaded)
+    asyncio.run(work(loaded))
 
 
 def _on_database(
