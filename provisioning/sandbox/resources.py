@@ -72,6 +72,7 @@ RESOURCES: tuple[Resource, ...] = (
     _grouped("scheduling.k8s.io/v1", "priorityclasses", "PriorityClass", False, "pc"),
     _grouped("coordination.k8s.io/v1", "leases", "Lease"),
     _grouped("discovery.k8s.io/v1", "endpointslices", "EndpointSlice"),
+    _grouped("external-secrets.io/v1", "externalsecrets", "ExternalSecret"),  # which nobody acts on here
     Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False, stored=False),
     Resource("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", False, stored=False),
 )
