@@ -223,12 +223,18 @@ class Stores:
             raise Problem(409, "The secrets of stores are kept in an external secret store: rotate them there.")
         if not parts:
             raise _bad_input("secrets", f"Choose at least one of: {', '.join(Part)}.")
+        refused = refusals(self._database, actor.who, "store.rotate", name)
+        async with refused, self._database.session() as session:
+            store = await self._find(session, actor, name)
+            secret = await session.get(StoreSecret, store.id)
+            if secret and (secret.next is not None or secret.former_login is not None):  # it is under way
+                return (await self._views(session, [store]))[0]
         wish = partial(wishes.request_rotation, parts=frozenset(parts), sealer=self._sealer)
         detail = {"secrets": sorted(parts)}
         try:
             return await self._wish(actor, name, "store.rotate", wish, only_from=State.READY, detail=detail)
-        except wishes.RotationUnderWay:
-            return await self.get(actor, name)
+        except wishes.RotationUnderWay as error:
+            raise Problem(409, "The store is being given new secrets already.", retry_after=1) from error
         except SealBroken as error:
             log.error("store %s: %s", name, error)
             raise Problem(500, "The secrets were sealed with another key than the platform has.") from error

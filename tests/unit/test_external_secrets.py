@@ -35,7 +35,8 @@ def test_one_that_is_there_is_no_cause():
 def test_a_cluster_that_does_not_know_them():
     words = (
         "unable to build kubernetes objects from release manifest: resource mapping not found for name: "
-        '"store-secrets" namespace: "" from "": no matches for kind "ExternalSecret" in version "external-secrets.io/v1"'
+        '"store-secrets" namespace: "" from "": no matches for kind "ExternalSecret" in version '
+        '"external-secrets.io/v1"'
     )
     finding = finding_of(HelmError(words), "store-shop")
     assert (finding.reason.code, finding.lasting) == ("external_secret", True)
