@@ -9,6 +9,7 @@ import socket
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
+from importlib.metadata import version
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ from provisioning.templates import secrets_elsewhere
 
 log = logging.getLogger(__name__)
 
+AGENT = f"storefleet/{version('storefleet')}"  # our name in the cluster's audit log
 CONNECT_AGAIN = 10.0  # seconds until a kubeconfig that could not be used is tried again
 STREAMS_END_WITHIN = 5  # seconds, at most, for open requests when the process is told to stop
 
@@ -42,7 +44,8 @@ def build(settings: Settings) -> Services:
     nicegui_app.state.services = services
     rest = api.build(services)
     # First, and with their paths as they are: the API's own application answers whatever begins so.
-    nicegui_app.router.routes[:0] = [Route(path, rest) for path in ("/api", "/api/{rest:path}", "/healthz", "/readyz")]
+    paths = ("/api", "/api/{rest:path}", "/healthz", "/readyz", "/metrics")
+    nicegui_app.router.routes[:0] = [Route(path, rest) for path in paths]
     nicegui_app.include_router(sign_in.router(services))
     live = pages.register(services)
     nicegui_app.on_shutdown(live.stop)
@@ -113,6 +116,7 @@ class Runtime:
         if self._resigning:
             await self._resigning
         self._services.engine = self._services.platform.sweep = self._services.stores.capacity = None
+        self._services.inside.end()
         await self._parts.aclose()
         await self._services.database.close()
 
@@ -192,7 +196,10 @@ class Runtime:
         services.stores.capacity = capacity.Reader(cluster, self._overlay)
         sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
         services.platform.sweep = sweep
-        clock = jobs.Clock(engine, leader, services.sessions, sweep, services.audit)
+        usages = importlib.import_module("provisioning.usage")
+        usage = usages.Usage(cluster, options.installation, services.inside.tell_all)
+        services.inside.begin(engine, cluster, usage, simulated=self._target.sandbox)
+        clock = jobs.Clock(engine, services.sessions, sweep, services.audit, services.inside)
         self._parts.push_async_callback(clock.stop)
         clock.start()
 
@@ -207,7 +214,7 @@ class Runtime:
     async def _connect(self, module: Any, kubeconfig: Any) -> Any:
         while True:
             try:
-                return await module.Cluster.connect(kubeconfig, self._target.context)
+                return await module.Cluster.connect(kubeconfig, self._target.context, agent=AGENT)
             except module.ClusterError as error:
                 await self._away(str(error))
 

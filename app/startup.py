@@ -1,8 +1,10 @@
 """What has to be so before a process serves or a command works: folder, key, database, first administrator."""
 
+import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from provisioning.secrets import SealBroken, Sealer, new_key
 from provisioning.templates import TEMPLATES, all_values
 
 log = logging.getLogger(__name__)
+
+CONNECTS_WITHIN = 10.0  # seconds; where a firewall drops packets, a connection hangs for minutes
 
 
 def make_data_dir(settings: Settings) -> None:
@@ -124,6 +128,26 @@ def claim(settings: Settings, held: ExitStack) -> None:
         raise CommandError(f"The database {file} cannot be written: {error.strerror}.") from error
 
 
+async def wait_for_database(settings: Settings, seconds: float, say: Callable[[str], None]) -> None:
+    """Until the database answers, or for so long; why it does not is said once.  What is wrong then, `opened` tells."""
+    database = Database(settings.database_address)
+    end, said = time.monotonic() + seconds, ""
+    try:
+        while time.monotonic() < end:
+            try:
+                async with asyncio.timeout(CONNECTS_WITHIN), database.engine.connect() as connection:
+                    await connection.execute(text("SELECT 1"))
+                return
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                why = _cause(error) or "no answer in time"
+                if why != said:
+                    say(f"Waiting for the database {database.url.render_as_string(hide_password=True)}: {why}")
+                said = why
+            await asyncio.sleep(1)
+    finally:
+        await database.close()
+
+
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The database, at its newest revision and proven to be writable.  Raises CommandError."""
@@ -137,8 +161,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
         except Unknown as error:
             raise CommandError(f"The database {shown} cannot be used: {error}.") from error
         except (SQLAlchemyError, OSError) as error:
-            cause = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise CommandError(f"The database {shown} cannot be opened or written: {cause}.") from error
+            raise CommandError(f"The database {shown} cannot be opened or written: {_cause(error)}.") from error
         yield database
     finally:
         await database.close()
@@ -155,3 +178,8 @@ async def first_admin(settings: Settings, database: Database, url: str) -> str |
         return None
     proof = await users.open_setup()
     return f"Nobody can sign in yet. Make the first administrator at {url}/setup?token={proof}" if proof else None
+
+
+def _cause(error: Exception) -> str:
+    """What the database itself said, on one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())

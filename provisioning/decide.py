@@ -32,6 +32,7 @@ class Desired:
     since: datetime  # when it came into that state
     destroy_at: datetime | None = None  # of a deletion: not before this time
     destroying: bool = False  # a deletion that has begun to destroy
+    untended: timedelta = timedelta()  # of its time in that state: when nobody was there to work on it
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,15 @@ class Do(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """The next step.  `waiting_for`: what a WAIT waits for; `pod`: which REPLACE_POD; `reason`: why MARK_FAILED."""
+    """The next step.
+
+    `waiting_for`: what a WAIT waits for; `pod` and `pod_uid`: which REPLACE_POD; `reason`: why MARK_FAILED.
+    """
 
     do: Do
     waiting_for: str = ""
     pod: str = ""
+    pod_uid: str = ""
     reason: Reason | None = None
 
 
@@ -96,6 +101,7 @@ class Limits:
     helm: timedelta = timedelta(seconds=60)  # of one helm command; a lock that is older has no owner any more
     settling: timedelta = timedelta(seconds=5)  # until the watches have told all that a new release made
     illness: timedelta = timedelta(seconds=3)  # what is mended sooner is not worth a line
+    takeover: timedelta = timedelta(seconds=60)  # what is left at least to whoever takes up what another began
 
 
 _ROTATION = {
@@ -112,7 +118,7 @@ def decide(desired: Desired, observed: Observed, now: datetime, limits: Limits) 
     """The one next step for a store."""
     if desired.state in (State.REQUESTED, State.FAILED):
         return Step(Do.WAIT)  # for a free place; for a person
-    if desired.state is State.PROVISIONING and now - desired.since >= limits.provisioning:
+    if desired.state is State.PROVISIONING and now - desired.since - desired.untended >= limits.provisioning:
         waiting_for = observed.trouble or observed.waiting_for or "the shop to answer through the ingress"
         minutes = limits.provisioning.total_seconds() / 60
         # What is seen through a broken watch is old; the watch itself is then the cause.
@@ -168,7 +174,7 @@ def _give_up_or_try_anew(desired: Desired, finding: Finding) -> Step:
     """A pod from before this attempt may only sit in its back-off, with the cause long mended."""
     begun = desired.since.replace(microsecond=0)  # the cluster's times are whole seconds: in doubt it is an old one
     if finding.pod and finding.since is not None and finding.since <= begun:
-        return Step(Do.REPLACE_POD, pod=finding.pod, waiting_for=f"a new {finding.pod}")
+        return Step(Do.REPLACE_POD, pod=finding.pod, pod_uid=finding.pod_uid, waiting_for=f"a new {finding.pod}")
     return Step(Do.MARK_FAILED, reason=finding.reason)
 
 

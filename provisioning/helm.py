@@ -26,11 +26,14 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import uuid
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from provisioning import measures
 
 HISTORY = 5  # revisions that Helm keeps of a release
 GRACE = 10.0  # seconds between asking a helm to end and killing it; it marks its release `failed` in between
@@ -103,9 +106,14 @@ class Helm:
         except BlockingIOError:
             return True
 
-    def forget(self, release: str, namespace: str) -> None:
-        """The release is gone for good: leave no file of it."""
-        self._lock_file(release, namespace).unlink(missing_ok=True)
+    def forget(self, release: str, namespace: str) -> bool:
+        """The release is gone for good: leave no file of it.  False while a helm is still at work on it."""
+        try:
+            with self._locked(release, namespace):
+                self._lock_file(release, namespace).unlink(missing_ok=True)
+                return True
+        except BlockingIOError:
+            return False
 
     async def upgrade_install(
         self,
@@ -155,11 +163,16 @@ class Helm:
         timeout = f"{max(1, int(time_limit * 0.8))}s"
         where = ["--namespace", namespace, *self._cluster, "--timeout", timeout]
         command = [*await self._found(), verb, *where, *rest]
+        outcome, begun = "failed", time.monotonic()
         try:
             with self._locked(release, namespace) as lock:
-                return await self._run(command, verb, time_limit, given, lock)
+                printed = await self._run(command, verb, time_limit, given, lock)
+            outcome = "ok"
+            return printed
         except BlockingIOError as error:
             raise HelmError("another helm is still at work on this release") from error
+        finally:
+            measures.HELM_RUN_SECONDS.labels(verb, outcome).observe(time.monotonic() - begun)
 
     def _lock_file(self, release: str, namespace: str) -> Path:
         return self._locks / f"{namespace}.{release}.lock"
@@ -167,12 +180,17 @@ class Helm:
     @contextlib.contextmanager
     def _locked(self, release: str, namespace: str) -> Iterator[int]:
         """The release's lock, as an open file.  Raises BlockingIOError when somebody holds it."""
-        lock = os.open(self._lock_file(release, namespace), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield lock
-        finally:
-            os.close(lock)  # a child that has it open as well keeps it locked
+        file = self._lock_file(release, namespace)
+        while True:
+            lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not _is_at(file, lock):  # another process removed it in between: this one is nobody's lock
+                    continue
+                yield lock
+                return
+            finally:
+                os.close(lock)  # a child that has it open as well keeps it locked
 
     async def _found(self) -> tuple[str, ...]:
         """How helm is run on this machine; looked for once.  Raises HelmError where there is none."""
@@ -295,6 +313,13 @@ def _pairs(labels: Mapping[str, str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([f"{key}={value}" for key, value in labels.items()])
     return line.getvalue()
+
+
+def _is_at(file: Path, opened: int) -> bool:
+    """Whether the open file is the one of that name."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(file.stat(), os.fstat(opened))
+    return False
 
 
 def _ended_by(returncode: int | None) -> str:

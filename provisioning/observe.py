@@ -60,7 +60,7 @@ def waiting_for(objects: Sequence[Obj]) -> str:
             if kind == "StatefulSet" and any(obj["kind"] == "Deployment" for obj in objects):
                 continue  # a database of somebody else's
             return f"the {PARTS[name]} {kind.lower()}"
-        if not _rolled_out(workload):
+        if not rolled_out(workload):
             return f"{part_of(workload)} to become ready"
     return ""
 
@@ -96,7 +96,7 @@ def _as_cached(obj: Obj) -> Obj:
     }
 
 
-def _rolled_out(workload: Obj) -> bool:
+def rolled_out(workload: Obj) -> bool:
     """All wanted replicas are of the newest version, and ready (what `kubectl rollout status` asks)."""
     spec, status = workload["spec"], workload.get("status") or {}
     wanted = spec.get("replicas", 1)

@@ -27,7 +27,6 @@ from provisioning.front_door import FrontDoor
 from provisioning.health import Condition, Health, health
 from provisioning.helm import Helm, HelmError
 from provisioning.inventory import held, held_reason
-from provisioning.leader import Leader
 from provisioning.lines import labels_lost, line, mended_line, namespace_lost
 from provisioning.milestones import in_order, timeline
 from provisioning.models import Level, Store, now
@@ -84,6 +83,8 @@ class _Memory:
     held: Reason | None = None  # what holds its deletion
     held_asked: float = 0.0
     age: tuple[datetime, float] | None = None  # see `_now`
+    untended: timedelta = timedelta()  # see `_untended`
+    step: Step | None = None  # the last, for the log
 
 
 class Reconciler:
@@ -97,9 +98,10 @@ class Reconciler:
         helm: Helm,
         recorder: Recorder,
         options: EngineOptions,
-        leader: Leader,
+        may_act: Callable[[], bool],
     ) -> None:
-        self._database, self._cluster, self._cache, self._leader = database, cluster, cache, leader
+        """`may_act`: asked right before each step."""
+        self._database, self._cluster, self._cache, self._may_act = database, cluster, cache, may_act
         self._recorder, self._options = recorder, options
         self._actor = Actor(cluster, cache, helm, options.limits.helm.total_seconds())
         self._front_door = FrontDoor(cluster, options.ingress_url)
@@ -137,7 +139,11 @@ class Reconciler:
         """What there is to know of a store besides its state, from the cache."""
         memory = self._memory.get(store.name)
         if store.state is State.READY:
-            return Condition(Health.UNKNOWN) if self._cache.trouble else self._health(store)
+            if self._cache.trouble:
+                return Condition(Health.UNKNOWN)
+            if memory and memory.error and memory.error.lasting:  # what is to be mended cannot be
+                return Condition(Health.DEGRADED, memory.error.reason)
+            return self._health(store)
         if store.state is State.DELETING:
             return Condition(reason=memory.held if memory else None)
         if store.state is not State.PROVISIONING:
@@ -163,6 +169,7 @@ class Reconciler:
         memory = self._memory.setdefault(store.name, _Memory())
         if memory.since != store.state_at:  # what stood in the way of an earlier attempt need not stand there now
             memory.since, memory.error = store.state_at, None
+            memory.untended = _untended(store.state_at, self._options.limits)
         if (pause := memory.not_before - _clock()) > 0:
             again(store.name, pause)
             return False
@@ -183,7 +190,7 @@ class Reconciler:
         for _ in range(STEPS_AT_A_LOOK):
             step, go_on = await self._step(session, store, wish, memory, again)
             if not go_on:
-                return step is Do.WAIT and self._leader.leading
+                return step is Do.WAIT and self._may_act()
         return False
 
     async def _wanted(self, session: AsyncSession, store: Store) -> Wanted:
@@ -215,9 +222,13 @@ class Reconciler:
         observed = replace(observed, finding=nearer(observed.finding, beside))
         # A deletion's time is a date that a person was told; any other is how long something takes.
         at = now() if store.state is State.DELETING else _now(memory, store.state_at)
-        step = decide(desired_of(store), observed, at, self._options.limits)
+        desired = replace(desired_of(store), untended=memory.untended)
+        step = decide(desired, observed, at, self._options.limits)
+        if step != memory.step:
+            memory.step, what = step, f"{step.do.value} ({step.waiting_for})" if step.waiting_for else step.do.value
+            log.debug("store %s, %s: %s", store.name, store.state, what, extra={"store": store.id})
         await session.commit()  # no transaction stays open over a step, which may take long
-        if not self._leader.leading:
+        if not self._may_act():
             return step.do, False  # asked right before the step, since it is not known for long
         try:
             go_on = await self._act(session, store, wish, observed, step, memory, again)
@@ -231,7 +242,7 @@ class Reconciler:
             memory.not_before = _clock() + pause
             again(store.name, pause)
             return step.do, False
-        if step.do is not Do.WAIT:
+        if step.do is not Do.WAIT or (store.state is State.READY and not observed.trouble):
             memory.error, memory.failures, memory.not_before = None, 0, 0.0
         return step.do, go_on
 
@@ -269,7 +280,7 @@ class Reconciler:
                     revision = await actor.install(wish)
                 await self._recorder.set_revision(session, store, revision)
             case Do.REPLACE_POD:
-                await actor.replace_pod(store, step.pod)
+                await actor.replace_pod(store, step.pod, step.pod_uid)
                 again(store.name, 0.5)
                 return False
             case Do.MAKE_LOGIN | Do.PREPARE_SECRETS | Do.RESTART_SHOP | Do.RETIRE_SECRETS:
@@ -332,7 +343,7 @@ class Reconciler:
                 again(store.name, rest)
             else:
                 due.append(drift)
-        for mended in await self._actor.mend(due):
+        for mended in await self._actor.mend(store, due):
             times, last = memory.mended.get(mended.drift.key, (0, at))
             memory.mended[mended.drift.key] = (times + 1 if at - last < MENDED_AGAIN else 1, at)
             await self._recorder.tell(session, store, mended_line(store, mended))
@@ -439,6 +450,12 @@ class Reconciler:
 
 def _clock() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _untended(since: datetime, limits: Limits) -> timedelta:
+    """How much of a store's time passed while nobody may have been at work, at the first look at it: it is not given up
+    before whoever takes it up has had a while."""
+    return max(timedelta(), now() - since - max(timedelta(), limits.provisioning - limits.takeover))
 
 
 def _now(memory: _Memory, since: datetime) -> datetime:

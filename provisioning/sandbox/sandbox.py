@@ -99,7 +99,7 @@ class Sandbox:
             self._journal.load()
         registry = Registry(self._store)
         self._queue = WorkQueue(self.options.speed)
-        self._logs = Logs()
+        self._logs = Logs(self.options.speed)
         control = Control(self._store, registry, self.faults, self._queue, Events(registry), Moments(self._queue))
         ingresses = Ingresses(control)
         control.controllers = [
