@@ -29,6 +29,7 @@ from components import theme
 from provisioning import capacity
 from provisioning.changes import Change
 from provisioning.notices import Listener
+from provisioning.templates import secrets_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
         startup.claim(settings, held)
         invitation = asyncio.run(_prepare(settings, url))
         services = build(settings)
-        services.stores.unfit = unfit
+        services.stores.unfit, services.stores.secrets_elsewhere = unfit, secrets_elsewhere(overlay)
         runtime = Runtime(services, target, overlay)
         nicegui_app.on_startup(runtime.begin)
         nicegui_app.on_shutdown(runtime.stop)

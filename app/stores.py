@@ -124,7 +124,7 @@ class Stores:
                     options=chosen,
                     url=self.address(name),
                     version=TEMPLATES[template].version,
-                    sealed=self._sealer.seal(generate(actor.email)),
+                    sealed=self._sealer.seal({} if self.secrets_elsewhere else generate(actor.email)),
                     limit_in_flight=self._settings.in_flight,
                 )
             except wishes.NameTaken as error:
@@ -262,12 +262,18 @@ class Stores:
             raise Problem(409, "The secrets of stores are kept in an external secret store: rotate them there.")
         if not parts:
             raise _bad_input("secrets", f"Choose at least one of: {', '.join(Part)}.")
+        refused = refusals(self._database, actor.who, "store.rotate", name)
+        async with refused, self._database.session() as session:
+            store = await self._find(session, actor, name)
+            secret = await session.get(StoreSecret, store.id)
+            if secret and (secret.next is not None or secret.former_login is not None):  # it is under way
+                return (await self._views(session, [store]))[0]
         wish = partial(wishes.request_rotation, parts=frozenset(parts), sealer=self._sealer)
         detail = {"secrets": sorted(parts)}
         try:
             return await self._wish(actor, name, "store.rotate", wish, only_from=State.READY, detail=detail)
-        except wishes.RotationUnderWay:
-            return await self.get(actor, name)
+        except wishes.RotationUnderWay as error:
+            raise Problem(409, "The store is being given new secrets already.", retry_after=1) from error
         except SealBroken as error:
             log.error("store %s: %s", name, error)
             raise Problem(500, "The secrets were sealed with another key than the platform has.") from error
@@ -296,6 +302,8 @@ class Stores:
             except SealBroken as error:
                 log.error("store %s: %s", store.name, error, extra={"store": store.id})
                 raise Problem(500, "The sign-in details were sealed with another key than the platform has.") from error
+            if self.secrets_elsewhere or "admin-password" not in opened:
+                raise Problem(409, "The sign-in details of this store are kept in an external secret store.")
             at = now()
             seen = Event(
                 store_id=store.id,
