@@ -43,7 +43,8 @@ def build(settings: Settings) -> Services:
     nicegui_app.state.services = services
     rest = api.build(services)
     # First, and with their paths as they are: the API's own application answers whatever begins so.
-    nicegui_app.router.routes[:0] = [Route(path, rest) for path in ("/api", "/api/{rest:path}", "/healthz", "/readyz")]
+    paths = ("/api", "/api/{rest:path}", "/healthz", "/readyz", "/metrics")
+    nicegui_app.router.routes[:0] = [Route(path, rest) for path in paths]
     nicegui_app.include_router(sign_in.router(services))
     live = pages.register(services)
     nicegui_app.on_shutdown(live.stop)
@@ -62,9 +63,11 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
     with ExitStack() as held:
         startup.make_data_dir(settings)
         overlay = startup.overlay(settings)
+        unfit = startup.use_plans(settings, overlay)
         startup.claim(settings, held)
         invitation = asyncio.run(_prepare(settings, url))
         services = build(settings)
+        services.stores.unfit = unfit
         runtime = Runtime(services, target, overlay)
         nicegui_app.on_startup(runtime.begin)
         nicegui_app.on_shutdown(runtime.stop)
@@ -112,6 +115,7 @@ class Runtime:
         if self._resigning:
             await self._resigning
         self._services.engine = self._services.platform.sweep = self._services.stores.capacity = None
+        self._services.inside.end()
         await self._parts.aclose()
         await self._services.database.close()
 
@@ -171,6 +175,7 @@ class Runtime:
             installation=await services.database.installation(),
             sealer=services.sealer,
             overlay=self._overlay,
+            fence=settings.fence,
             ingress_url=ingress_url,
             slots=settings.at_once,
             limits=decide.Limits(provisioning=timedelta(minutes=settings.provisioning_minutes)),
@@ -190,7 +195,10 @@ class Runtime:
         services.stores.capacity = capacity.Reader(cluster, self._overlay)
         sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
         services.platform.sweep = sweep
-        clock = jobs.Clock(engine, services.sessions, sweep, services.audit)
+        usages = importlib.import_module("provisioning.usage")
+        usage = usages.Usage(cluster, options.installation, services.inside.tell_all)
+        services.inside.begin(engine, cluster, usage, simulated=self._target.sandbox)
+        clock = jobs.Clock(engine, services.sessions, sweep, services.audit, services.inside)
         self._parts.push_async_callback(clock.stop)
         clock.start()
 

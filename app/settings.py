@@ -18,9 +18,11 @@ from sqlalchemy.exc import ArgumentError
 
 from app.command_error import CommandError
 from app.proxies import Network, networks
+from provisioning import fence
 
 PREFIX = "STOREFLEET_"
 SMALLEST_PASSWORD = 8
+SMALLEST_TOKEN = 16
 
 
 class Settings(BaseSettings):
@@ -55,6 +57,23 @@ class Settings(BaseSettings):
     )
     store_values: Path | None = Field(
         default=None, description="A Helm values file that is laid over the chart's for every store."
+    )
+    plans: Path | None = Field(
+        default=None,
+        description="A YAML file of plans, laid over small, medium and large: `{small: {cpu: 1, memory: 3Gi, storage: "
+        "5Gi, values: {}}}` (the quota of a store's namespace, and Helm values); further ones may be added.",
+    )
+    ingress_from: str = Field(
+        default="",
+        description="Whence shops may be asked, separated by commas: `NAMESPACE`, `NAMESPACE/LABEL=VALUE` (pods), or a "
+        "network (a controller on its node's address). Without it: the pods of Traefik, ingress-nginx and HAProxy, by "
+        "the label of their charts, wherever they run.",
+    )
+    egress: str = Field(
+        default="",
+        description="What shops may reach beyond the cluster, for payment and mail: networks and ports, separated by "
+        "commas, as `203.0.113.0/24:443, 198.51.100.7:587`. Wide ones leave out private networks, and all of them the "
+        "API server and the addresses where clouds hand out credentials.",
     )
     admin_email: str = Field(
         default="", description="Makes the first administrator at the start, together with the password."
@@ -122,6 +141,11 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How much faster than life the sandbox pretends to be.",
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Opens `/metrics`, and nothing else, to whoever sends it as a bearer token. Administrators read it "
+        "with their own.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="`debug`, `info`, `warning` or `error`."
     )
@@ -168,6 +192,13 @@ class Settings(BaseSettings):
             )
         return key
 
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < SMALLEST_TOKEN:
+            raise ValueError(f"is too easily guessed: use at least {SMALLEST_TOKEN} characters, made up by chance")
+        return token
+
     @field_validator("lease_namespace")
     @classmethod
     def _namespace(cls, name: str) -> str:
@@ -184,9 +215,21 @@ class Settings(BaseSettings):
             raise ValueError("lists what is neither an address nor a network; write 10.0.0.7, 10.42.0.0/16") from error
         return setting
 
-    @field_validator("store_values")
+    @field_validator("ingress_from")
     @classmethod
-    def _values_file(cls, path: Path | None) -> Path | None:
+    def _doors(cls, setting: str) -> str:
+        fence.doors(setting)
+        return setting
+
+    @field_validator("egress")
+    @classmethod
+    def _ways(cls, setting: str) -> str:
+        fence.ways(setting)
+        return setting
+
+    @field_validator("store_values", "plans")
+    @classmethod
+    def _file(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
             raise ValueError(f"names a file that is not there: {path}")
         return path
@@ -205,6 +248,11 @@ class Settings(BaseSettings):
     def proxies(self) -> tuple[Network, ...]:
         """Whose X-Forwarded-For counts."""
         return networks(self.trusted_proxies)
+
+    @cached_property
+    def fence(self) -> fence.Fence:
+        """Who may talk to shops, and to whom they may."""
+        return fence.Fence(fence.doors(self.ingress_from), fence.ways(self.egress))
 
     @property
     def secure(self) -> bool:

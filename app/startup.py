@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,11 @@ from app.migrations import Unknown, migrate
 from app.problems import Problem
 from app.settings import PREFIX, Settings, split_keys
 from app.users import Users
+from provisioning import plans
 from provisioning.database import Database
+from provisioning.fence import named
 from provisioning.secrets import SealBroken, Sealer, new_key
+from provisioning.templates import TEMPLATES, all_values
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +76,39 @@ def overlay(settings: Settings) -> dict[str, Any]:
     """The operator's Helm values for every store.  Raises CommandError."""
     if settings.store_values is None:
         return {}
+    values = _read_yaml(settings.store_values, "STORE_VALUES") or {}
+    if not isinstance(values, dict):
+        raise CommandError(f"{PREFIX}STORE_VALUES: {settings.store_values} has to hold a mapping of Helm values.", 2)
+    for host in named(values)[1] if not settings.egress else ():
+        log.warning("shops reach %s only if its address and port stand in %sEGRESS", host, PREFIX)
+    return values
+
+
+def use_plans(settings: Settings, overlay: Mapping[str, Any]) -> dict[str, str]:
+    """Make the operator's plans those of this process; by plan, a sentence on why no store can be made by it.
+
+    Raises CommandError.
+    """
+    if settings.plans is not None:
+        try:
+            plans.use(plans.laid_over(_read_yaml(settings.plans, "PLANS") or {}, plans.PLANS))
+        except ValueError as error:
+            raise CommandError(f"{PREFIX}PLANS: {settings.plans}: {error}.", 2) from error
+    unfit = {}
+    for name, plan in plans.PLANS.items():
+        short = {each: None for kind in TEMPLATES for each in plans.shortfalls(plan, all_values(kind, name, overlay))}
+        if short:
+            unfit[name] = f"The parts of a store ask for more than the plan {name} gives: {'; '.join(short)}."
+            log.warning("%s Raise it in %sPLANS, or lower what %sSTORE_VALUES asks for.", unfit[name], PREFIX, PREFIX)
+    return unfit
+
+
+def _read_yaml(file: Path, name: str) -> Any:
     try:
-        values = yaml.safe_load(settings.store_values.read_text())
+        return yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise CommandError(f"{PREFIX}STORE_VALUES: {settings.store_values} cannot be read: {reason}.", 2) from error
-    if not isinstance(values or {}, dict):
-        raise CommandError(f"{PREFIX}STORE_VALUES: {settings.store_values} has to hold a mapping of Helm values.", 2)
-    return values or {}
+        raise CommandError(f"{PREFIX}{name}: {file} cannot be read: {reason}.", 2) from error
 
 
 def claim(settings: Settings, held: ExitStack) -> None:

@@ -5,24 +5,24 @@ A store of somebody else's answers like one that does not exist.
 """
 
 import asyncio
-import base64
-import binascii
 import builtins
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import and_, case, func, or_
+from sqlalchemy import case, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import limits, waiting
 from app.actor import Actor
 from app.audit import refusals
+from app.listing import Found, Look, Sort, beyond, order
+from app.listing import cursor as page_end
 from app.models import User
 from app.problems import Problem, not_found
 from app.settings import Settings
@@ -33,9 +33,11 @@ from provisioning.changes import Change, Changes
 from provisioning.database import Database, Exclusive, Moved, add_events, one_at_a_time
 from provisioning.health import Condition, Health
 from provisioning.models import Event, Level, Store, StoreSecret, now
+from provisioning.plans import PLANS
+from provisioning.rotation import Part
 from provisioning.secrets import SealBroken, Sealer, generate
 from provisioning.states import IN_FLIGHT, State
-from provisioning.templates import PLANS, TEMPLATES, Options
+from provisioning.templates import TEMPLATES, Options
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,8 @@ class Stores:
         self.poke: Callable[[str], None] = lambda name: None  # the engine's, once there is one
         self.condition: Callable[[Store], Condition] = _unknown  # likewise
         self.capacity: Reader | None = None  # once there is a cluster
+        self.secrets_elsewhere = False  # does an external secret store make them?
+        self.unfit: Mapping[str, str] = {}  # by plan: a sentence on why its own quota would refuse a store
         self._store_url = settings.store_url
         self._addressed, self._creating = asyncio.Event(), asyncio.Lock()
         if self._store_url:
@@ -97,6 +101,8 @@ class Stores:
             raise _bad_input("template", f"There is no such template. Choose one of: {', '.join(TEMPLATES)}.")
         if plan not in PLANS:
             raise _bad_input("plan", f"There is no such plan. Choose one of: {', '.join(PLANS)}.")
+        if plan in self.unfit:
+            raise _bad_input("plan", f"{self.unfit[plan]} Choose another plan, or tell an administrator.")
         chosen = _checked_options(options or {})
         async with asyncio.timeout(START_TAKES):
             await self._addressed.wait()
@@ -144,6 +150,21 @@ class Stores:
         async with self._database.session() as session:
             return (await self._views(session, [await self._find(session, actor, name)]))[0]
 
+    async def row(self, actor: Actor, name: str) -> Store:
+        """The store as it is kept, for services beside this one.  Problem 404."""
+        async with self._database.session() as session:
+            return await self._find(session, actor, name)
+
+    async def secrets(self, store: Store) -> builtins.list[str]:
+        """Values that must not be shown where a store's output is; none where they cannot be unsealed."""
+        async with self._database.session() as session:
+            sealed = await session.get(StoreSecret, store.id)
+        try:
+            opened = self._sealer.unseal(sealed.sealed) if sealed else {}
+        except SealBroken:
+            return []
+        return [value for key, value in opened.items() if key != "admin-email"]
+
     async def list(
         self,
         actor: Actor,
@@ -151,38 +172,62 @@ class Stores:
         state: State | None = None,
         owner: str | None = None,
         q: str | None = None,
+        health: Health | None = None,
+        sort: Sort = Sort.NEWEST,
         limit: int = 50,
         cursor: str | None = None,
     ) -> StorePage:
-        """Newest first.  `owner` is an e-mail address, `q` a part of the name; `cursor` a page's `next`.
+        """`owner` is an e-mail address, `q` a part of the name (with an @: of the owner's address); `cursor` a page's
+        `next`, in the same order.
 
         What was deleted with time to undo it is shown only where `state` is DELETING.
         """
         q = (q or "").strip().lower()
-        if not _PART_OF_A_NAME.fullmatch(q):
+        if "\0" in q or ("@" not in q and not _PART_OF_A_NAME.fullmatch(q)):
             return StorePage(items=[], next=None)
-        query = select(Store).where(*_visible(actor))
+        query = select(Store).outerjoin(User, col(User.id) == col(Store.owner_id)).where(*_visible(actor))
         query = query.where(col(Store.state) == state if state is not None else _SHOWN)
         if owner is not None:
-            owner = owner.replace("\0", "")  # PostgreSQL takes none in a text
-            query = query.join(User, col(User.id) == col(Store.owner_id)).where(col(User.email) == owner.lower())
+            query = query.where(_owned_by(owner))
         if q:
-            query = query.where(col(Store.name).contains(q))
+            query = query.where((col(User.email) if "@" in q else col(Store.name)).contains(q, autoescape=True))
         if cursor is not None:
-            at, last = _open_cursor(cursor)
-            # Spelled out: SQLite and PostgreSQL agree on this, and a row that comes or goes shifts no page.
-            query = query.where(
-                or_(
-                    col(Store.created_at) < at,
-                    and_(col(Store.created_at) == at, col(Store.id) < last),
-                )
-            )
-        query = query.order_by(col(Store.created_at).desc(), col(Store.id).desc()).limit(limit + 1)
+            query = query.where(beyond(sort, cursor))
+        query = query.order_by(*order(sort)).limit(limit + 1)
         async with self._database.session() as session:
-            found = list(await session.exec(query))
-            items = found[:limit]
-            views = await self._views(session, items)
-        return StorePage(items=views, next=_cursor(items[-1]) if len(found) > limit else None)
+            if health is not None:
+                query = query.where(col(Store.id).in_(await self._of_health(session, actor, health)))
+            found = builtins.list(await session.exec(query))
+            views = await self._views(session, found[:limit])
+        return StorePage(items=views, next=page_end(sort, views[-1]) if len(found) > limit else None)
+
+    async def owners(self, actor: Actor) -> builtins.list[str]:
+        """The e-mail addresses of those who have stores that the actor may see."""
+        query = select(User.email).join(Store, col(Store.owner_id) == col(User.id)).where(*_visible(actor))
+        async with self._database.session() as session:
+            return builtins.list(await session.exec(query.distinct().order_by(User.email)))
+
+    async def look(self, names: Collection[str]) -> Look:
+        """These stores as they are now, for everybody: what comes of it shows to each actor only what they may see."""
+        async with self._database.session() as session:
+            stores = builtins.list(await session.exec(select(Store).where(col(Store.name).in_(names))))
+            views = await self._views(session, stores)
+            busy = [store.id for store in stores if store.state in (State.PROVISIONING, State.DELETING)]
+            timelines: dict[str, builtins.list[EventView]] = {}
+            query = select(Event).where(col(Event.store_id).in_(busy)).order_by(col(Event.at), col(Event.id))
+            for event in await session.exec(query) if busy else ():
+                timelines.setdefault(event.store_id, []).append(_event_view(event))
+        return Look(
+            {
+                store.name: Found(store.owner_id, view, tuple(timelines.get(store.id, ())))
+                for store, view in zip(stores, views, strict=True)
+            }
+        )
+
+    async def _of_health(self, session: AsyncSession, actor: Actor, health: Health) -> builtins.list[str]:
+        """Health is in no table: what is known of the stores that can have one is asked of the engine."""
+        query = select(Store).where(*_visible(actor), col(Store.state) == State.READY)
+        return [store.id for store in await session.exec(query) if self.condition(store).health is health]
 
     async def delete(self, actor: Actor, name: str, *, at_once: bool = False) -> StoreView:
         """Ask for the deletion of a store and of all that it keeps; asking again is fine.
@@ -207,6 +252,26 @@ class Stores:
         """Let a FAILED store have another try.  Problem 409 in any other state."""
         return await self._wish(actor, name, "store.retry", wishes.request_retry, only_from=State.FAILED)
 
+    async def rotate(self, actor: Actor, name: str, parts: Collection[Part] = tuple(Part)) -> StoreView:
+        """Ask for new secrets of a READY store; asking again while that is under way is fine.
+
+        Without `sessions` among `parts` customers and administrators stay signed in, as far as Medusa keeps them.
+        Problem 409 in any other state, or where the secrets are not ours to make.
+        """
+        if self.secrets_elsewhere:
+            raise Problem(409, "The secrets of stores are kept in an external secret store: rotate them there.")
+        if not parts:
+            raise _bad_input("secrets", f"Choose at least one of: {', '.join(Part)}.")
+        wish = partial(wishes.request_rotation, parts=frozenset(parts), sealer=self._sealer)
+        detail = {"secrets": sorted(parts)}
+        try:
+            return await self._wish(actor, name, "store.rotate", wish, only_from=State.READY, detail=detail)
+        except wishes.RotationUnderWay:
+            return await self.get(actor, name)
+        except SealBroken as error:
+            log.error("store %s: %s", name, error)
+            raise Problem(500, "The secrets were sealed with another key than the platform has.") from error
+
     async def events(self, actor: Actor, name: str, after: int = 0) -> builtins.list[EventView]:
         """The timeline, in the order in which things happened; `after`: only those with a greater id."""
         async with self._database.session() as session:
@@ -216,7 +281,7 @@ class Stores:
                 .where(col(Event.store_id) == store.id, col(Event.id) > after)
                 .order_by(col(Event.at), col(Event.id))
             )
-            return [EventView.model_validate(event, from_attributes=True) for event in await session.exec(query)]
+            return [_event_view(event) for event in await session.exec(query)]
 
     async def credentials(self, actor: Actor, name: str) -> Credentials:
         """How to sign in to the shop's admin; the timeline says that somebody looked."""
@@ -256,10 +321,13 @@ class Stores:
             return _being_deleted(name, wishes.undo_until(held)).detail
         return _taken(name).detail if held else None
 
-    async def counts(self, actor: Actor) -> dict[str, int]:
-        """How many of the actor's stores (an administrator: of all) stand in each state; `ALL`: that a list shows."""
+    async def counts(self, actor: Actor, owner: str | None = None) -> dict[str, int]:
+        """How many of the actor's stores (an administrator: of all, or of `owner`'s) stand in each state; `ALL`: that a
+        list shows."""
         shown = func.sum(case((_SHOWN, 1), else_=0))
         query = select(Store.state, func.count(), shown).where(*_visible(actor)).group_by(col(Store.state))
+        if owner is not None:
+            query = query.join(User, col(User.id) == col(Store.owner_id)).where(_owned_by(owner))
         async with self._database.session() as session:
             found = {state: (count, of_all) for state, count, of_all in (await session.exec(query)).all()}
         numbers = {state.value: found.get(state, (0, 0))[0] for state in State}
@@ -348,8 +416,8 @@ class Stores:
         waits = await waiting.look(session, self._settings.at_once) if _any_in_flight(stores) else waiting.Waits()
         conditions = {store.id: self.condition(store) for store in stores}
         return [
-            StoreView(
-                **store.model_dump(exclude={*_NOT_VIEWED, "reason"}),
+            StoreView.model_construct(  # a table's rows need no second validation
+                **{field: getattr(store, field) for field in _VIEWED},
                 destroy_at=_destroy_at(store),
                 owner=owners.get(store.owner_id, ""),
                 reason=_reason(store, conditions[store.id]),
@@ -361,7 +429,15 @@ class Stores:
         ]
 
 
-_NOT_VIEWED = {"owner_id", "options", "state_at", "destroy_at", "destroying_at", "inventory"}
+_VIEWED = StoreView.model_fields.keys() & Store.model_fields.keys() - {"reason", "destroy_at"}
+
+
+def _event_view(event: Event) -> EventView:
+    return EventView.model_construct(**{field: getattr(event, field) for field in EventView.model_fields})
+
+
+def _owned_by(email: str) -> Any:
+    return col(User.email) == email.replace("\0", "").lower()  # PostgreSQL takes none in a text
 
 
 def _destroy_at(store: Store) -> datetime | None:
@@ -433,18 +509,3 @@ def _being_deleted(name: str, until: datetime | None = None) -> Problem:
         f"A store called “{name}” is still being deleted. Try again in a moment.",
         retry_after=DELETION_TAKES,
     )
-
-
-def _cursor(store: Store) -> str:
-    return base64.urlsafe_b64encode(f"{store.created_at.isoformat()} {store.id}".encode()).decode()
-
-
-def _open_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, last = base64.urlsafe_b64decode(cursor.encode()).decode("ascii").split(" ")
-        time = datetime.fromisoformat(at)
-        if time.tzinfo is None or not re.fullmatch("[0-9a-f]{32}", last):
-            raise ValueError(at)
-        return time.astimezone(UTC), last
-    except (ValueError, binascii.Error, OverflowError) as error:
-        raise _bad_input("cursor", "This is not a page's “next”. Begin again without a cursor.") from error

@@ -7,7 +7,10 @@ SHELL = {
     "notices": "Notices",
     "navigation": "Main",
     "stores": "Stores",
+    "activity": "Activity",
     "platform": "Platform",
+    "users": "Users",
+    "settings": "Settings",
     "account": "Account",
     "signed_in_as": "Signed in as",
     "theme": "Theme",
@@ -15,6 +18,9 @@ SHELL = {
     "theme_light": "Light",
     "theme_dark": "Dark",
     "sign_out": "Sign out",
+    "lost": "Connection lost.",
+    "again": "It comes back by itself.",
+    "offline": "Not connected right now. Try again when the connection is back.",
 }
 
 SIGN_IN = {
@@ -53,8 +59,10 @@ MISSING: dict[str, Any] = {
     "broken": (
         "500",
         "Something went wrong here",
-        "It is not your fault, and it has been noted. If you ask for help, quote",
+        "It is not your fault, and it has been noted.",
     ),
+    "refused": ("400", "This cannot be done here", "What the browser asked for is not what this address is for."),
+    "quote": "If you ask for help, quote",
     "back": "Back to the stores",
 }
 
@@ -74,7 +82,20 @@ STORES: dict[str, Any] = {
     "title": "Stores",
     "create": "Create store",
     "search": "Search by name",
+    "search_all": "Search by name or owner@",
     "filter": "Filter by state",
+    "all_owners": "All owners",
+    "order": "Order",
+    "sorts": {
+        "-created": "Newest first",
+        "created": "Oldest first",
+        "name": "Name, A to Z",
+        "-name": "Name, Z to A",
+        "state": "Failed first",
+        "-state": "Failed last",
+        "owner": "Owner, A to Z",
+        "-owner": "Owner, Z to A",
+    },
     "all": "All",
     "columns": {
         "store": "Store",
@@ -85,6 +106,30 @@ STORES: dict[str, Any] = {
         "age": "Age",
     },
     "happening": "What is happening",
+    "actions": "Actions",
+    "unknown": "Health not known at the moment",
+    "retry": "Retry",
+    "retry_of": "Retry {name}",
+    "delete": "Delete",
+    "delete_of": "Delete {name}",
+    "choose": "Choose {name}",
+    "choose_all": "Choose all that are shown",
+    "chosen": ["{n} store chosen", "{n} stores chosen"],
+    "chosen_group": "What is done to the stores that are chosen",
+    "none_chosen": "Choose none",
+    "keys": "Keys",
+    "close": "Close",
+    "key_list": {
+        "/": "Search",
+        "j": "Next store",
+        "k": "Store before",
+        "Enter": "Open the store’s page",
+        "o": "Open the shop in a new tab",
+        "x": "Choose the store",
+        "c": "Create a store",
+        "Esc": "Choose none; leave a dialog",
+        "?": "These keys",
+    },
     "more": "Show more",
     "shown": ["{n} store shown", "{n} stores shown"],
     "empty_title": "No stores yet",
@@ -96,6 +141,7 @@ STORES: dict[str, Any] = {
     "eta": "about {time} left",
     "open": "Open the shop {name} in a new tab",
     "changed": "{name} is {state}",
+    "changed_many": ["{n} store changed", "{n} stores changed"],
     "table": "Stores",
     "states": STATES,
     "degraded": DEGRADED,
@@ -103,6 +149,33 @@ STORES: dict[str, Any] = {
     "undo": "Undo",
     "undo_of": "Undo the deletion of {name}",
     "destroyed_in": "Stopped. Destroyed in {time}",
+}
+
+BULK: dict[str, Any] = {
+    "title": ["Delete {name}?", "Delete {n} stores?"],
+    "text": "Shops, databases and everything customers left in them are removed for good.",
+    "text_with_undo": "The shops are stopped at once. For {time} each can be taken back as it was; after that "
+    "databases and everything customers left in them are removed for good.",
+    "which": "The stores that are deleted",
+    "phrase": ["delete {n} store", "delete {n} stores"],
+    "type": "To confirm, type: ",
+    "cancel": "Keep",
+    "submit": "Delete for good",
+    "submit_with_undo": "Delete",
+    "deleting": "Deleting …",
+    "close": "Close",
+    "refused": "What was not done, and why",
+    "nothing_done": "Nothing was done",
+    "outcome_title": {
+        "retry": ["{n} store has another try. Not so with:", "{n} stores have another try. Not so with:"],
+        "delete": ["{n} store is being deleted. Not so with:", "{n} stores are being deleted. Not so with:"],
+        "undo": ["{n} store is taken back. Not so with:", "{n} stores are taken back. Not so with:"],
+    },
+    "done": {
+        "retry": ["{name} has another try", "{n} stores have another try"],
+        "delete": ["{name} is being deleted", "{n} stores are being deleted"],
+        "undo": ["{name} is taken back", "{n} stores are taken back"],
+    },
 }
 
 CREATE: dict[str, Any] = {
@@ -147,6 +220,20 @@ STORE: dict[str, Any] = {
     "progress": "Progress",
     "levels": {"warning": "Warning", "error": "Error"},
     "evidence": "Evidence",
+    "level": "Show",
+    "all_levels": "All levels",
+    "level_names": {"info": "Information", "success": "Steps", "warning": "Warnings", "error": "Errors"},
+    "none_of_level": "The timeline has no line of this level.",
+    "earlier": ["Show {n} earlier line", "Show {n} earlier lines"],
+    "copy_timeline": "Copy timeline",
+    "copied": "Copied",
+    "object": "Object",
+    "time": "Time",
+    "cluster_time": "Cluster’s time",
+    "seen": "Seen",
+    "seen_times": ["once, at {time}", "{n} times, last at {time}"],
+    "said": "The cluster said",
+    "copy_address": "Copy the address",
     "about": "About this store",
     "steps": {
         "requested": "Requested",
@@ -160,6 +247,8 @@ STORE: dict[str, Any] = {
         "namespace_gone": "Namespace",
         "volumes": "Volumes",
     },
+    "usually": "usually {time}",
+    "longer": "longer than usual ({time})",
     "step_state": {"done": "done", "now": "in progress", "next": "to come", "failed": "failed"},
     "ready_in": "Ready in {time}",
     "eta": "about {time} left",
@@ -173,12 +262,157 @@ STORE: dict[str, Any] = {
     },
 }
 
-FAILURE = {
+FAILURE: dict[str, Any] = {
     "who": "Who can fix it",
     "hint": "What to try",
     "evidence": "Evidence",
+    "said": "What the cluster said",
     "retry": "Retry",
     "retrying": "Retrying …",
+    "copy_command": "Copy the command",
+    "copy_report": "Copy the details",
+    "copied": "Copied",
+    "ask_admin": "Copy the details and send them to the platform’s administrator. Once it is mended, retry.",
+    "ask_admin_passing": "Nothing, for now: it goes on by itself. If it stays so, copy the details and send them to "
+    "the platform’s administrator.",
+    "report": {"store": "Store", "state": "State", "problem": "Problem", "code": "Code", "who": "Who can fix it"},
+}
+
+_PULL = "The shop’s software could not be fetched."
+_INGRESS = "The shop runs, but the way to it from outside is not set up."
+_NOT_ALLOWED = "The cluster’s rules do not allow what the shop needs."
+_FULL = "The cluster has no room for the shop at the moment."
+_DATABASE = "The shop and its database do not get on with each other."
+_FOREIGN = "The name is in use in the cluster already, by something that is not this store."
+_STARTS = "The shop’s software starts, and ends again."
+FAILURE_PLAIN = {
+    "image_pull": _PULL,
+    "crash_loop": _STARTS,
+    "migration_failed": "The shop could not bring its database up to date.",
+    "database_refused": _DATABASE,
+    "database_unreachable": "The shop does not reach its database.",
+    "database_failed": _DATABASE,
+    "database_version": "The database’s data is of another version than the database.",
+    "shop_configuration": "The shop does not accept one of its settings.",
+    "out_of_memory": "The shop needs more memory than its plan gives it.",
+    "container_start": "The shop’s software cannot be started.",
+    "container_config": "Something that the shop’s software needs is missing in the cluster.",
+    "pod_not_started": "The machine that is to run the shop cannot set it up.",
+    "probe_failing": "The shop runs, but does not answer yet.",
+    "unschedulable": _FULL,
+    "evicted": "The machine that ran the shop had no room for it any more.",
+    "node_lost": "The machine that runs the shop does not answer.",
+    "volume_not_bound": "There is no disk for the shop’s database.",
+    "volume_lost": "The disk of the shop’s database is gone, and the data with it.",
+    "volume_deleted": "Somebody deleted the disk of the shop’s database. It goes at the next restart.",
+    "volume_full": "The disk of the shop’s database is full.",
+    "quota_exceeded": "The shop needs more than its plan allows.",
+    "limit_range": _NOT_ALLOWED,
+    "pod_security": _NOT_ALLOWED,
+    "admission_denied": _NOT_ALLOWED,
+    "admission_webhook": "The cluster takes nothing new at the moment.",
+    "permission_denied": "The platform may not do what it has to do in the cluster.",
+    "forbidden": _NOT_ALLOWED,
+    "namespace_terminating": "Somebody is removing this store’s place in the cluster.",
+    "foreign_namespace": _FOREIGN,
+    "foreign_release": _FOREIGN,
+    "cluster_unreachable": "The cluster does not answer.",
+    "cluster_refused": "The cluster refuses a part of the shop.",
+    "helm_error": "The shop could not be installed.",
+    "secrets_unreadable": "The shop’s passwords cannot be read any more by the platform.",
+    "ingress_missing": _INGRESS,
+    "ingress_class": _INGRESS,
+    "ingress_no_address": _INGRESS,
+    "ingress_unreachable": "The shop runs, but visitors do not get through to it.",
+    "shop_answers_wrong": "The shop runs, but says that it is not ready.",
+    "dns_missing": "The shop runs, but its address is not known on the network.",
+    "tls_missing": "The shop runs, but its certificate is not in order.",
+    "namespace_lost": "The store’s place in the cluster was removed. The shop is set up anew.",
+    "not_ready": "A part of the shop is not ready at the moment.",
+    "deletion_held": "Something in the cluster keeps the store from being removed.",
+    "timeout": "The shop did not come up in time.",
+}
+"""What happened, in everyday words, by the reason’s code."""
+
+PARTS: dict[str, Any] = {
+    "title": "Parts",
+    "names": {
+        "postgres": "PostgreSQL",
+        "medusa": "Medusa",
+        "ingress": "Ingress",
+        "certificate": "Certificate",
+        "volume": "Volume",
+    },
+    "health": {
+        "ok": "Healthy",
+        "starting": "Starting",
+        "degraded": "Not well",
+        "stopped": "Stopped",
+        "absent": "Not there",
+        "unused": "Not used",
+        "unknown": "Unknown",
+    },
+    "pods": ["{n} pod", "{n} pods"],
+    "leaving": "ending",
+    "since": "for {time}",
+    "restarts": ["{n} restart", "{n} restarts"],
+    "running": {"running": "running", "waiting": "waiting"},
+    "not_ready": "running, not ready yet",
+    "log": "Log",
+    "log_before": "Log before the restart",
+}
+
+LOGS: dict[str, Any] = {
+    "title": "Logs",
+    "source": "Container",
+    "newest_pod": "{part}",
+    "of_pod": "{part}, pod {pod}",
+    "container": "{label}, container {container}",
+    "before": "before the restart",
+    "find": "Find in the log",
+    "pause": "Pause",
+    "follow": "Follow",
+    "download": "Download",
+    "lines": "Lines of the log",
+    "newest": "Go to the newest",
+    "counted": "{n} lines",
+    "found": "{n} of {of} lines match",
+    "dropped": "older ones are in the download",
+    "from": "From here on: {pod}, container {container}",
+    "states": {
+        "idle": "Not read yet",
+        "opening": "Opening …",
+        "open": "Live",
+        "waiting": "Waiting …",
+        "lost": "The log broke off. It is tried again by itself.",
+        "paused": "Paused",
+        "ended": "The end of the log",
+    },
+}
+
+USE: dict[str, Any] = {
+    "title": "Use",
+    "lead": "What the store’s pods use, measured while this platform runs.",
+    "simulated": "Simulated figures: in the sandbox nothing runs for real.",
+    "names": PARTS["names"],
+    "cpu": "CPU, in cores",
+    "memory": "Memory",
+    "of": "{used} of {limit}",
+    "limit_of": "{part} limit",
+    "range": "Time",
+    "ranges": {"hour": "1 hour", "day": "1 day"},
+    "scale": "Scale",
+    "scales": {"limit": "To the limit", "peak": "To the peak"},
+    "measured": {
+        "idle": "Nothing of this store runs at the moment.",
+        "not_yet": "The first figures come within a minute of the store’s start.",
+        "absent": "No metrics in this cluster: it has no metrics server (metrics.k8s.io), or the platform may not "
+        "read it.",
+        "away": "The cluster does not tell at the moment.",
+    },
+    "disk": "Disk",
+    "disk_note": "requested for the database. How full it is, Kubernetes tells only to those who may read every node, "
+    "which the platform does not ask for; a full volume is shown as a problem.",
 }
 
 DETAILS = {
@@ -253,6 +487,41 @@ PLATFORM: dict[str, Any] = {
     "capacity_unknown": "The cluster does not tell what it has, so no store is refused or warned for want of room.",
 }
 
+STATISTICS: dict[str, Any] = {
+    "title": "Over time",
+    "span": "How far back",
+    "spans": {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"},
+    "no_such_span": "There is no time range “{span}”: choose 1h, 24h, 7d or 30d. These are the last 24 hours.",
+    "shown": "Shown: the last {span}",
+    "active": "Ready now",
+    "of_stores": ["of {n} store", "of {n} stores"],
+    "ready_an_hour": "Ready an hour",
+    "ready": ["{n} became ready", "{n} became ready"],
+    "provisioning": "Time to ready, median",
+    "percentiles": "p95 {p95} · p99 {p99}",
+    "failure_rate": "Failure rate",
+    "failed": "{n} of {of} attempts",
+    "causes": "Why stores failed",
+    "cause": "Cause",
+    "count": "Stores",
+    "no_failures": "No store failed.",
+    "nothing": "No store was set up in this time.",
+}
+
+CHARTS: dict[str, Any] = {
+    "outcomes": "Stores",
+    "ready": "Ready",
+    "failed": "Failed",
+    "deleted": "Deleted",
+    "requested": "Requested",
+    "times": "Time to ready",
+    "p50": "Median",
+    "p95": "p95",
+    "table": "As a table",
+    "time": "From",
+    "nothing": "Nothing happened in this time yet.",
+}
+
 ORPHANS: dict[str, Any] = {
     "title": "Orphans",
     "lead": "Objects in the cluster that carry this platform’s label and whose store is not known any more.",
@@ -280,7 +549,87 @@ ORPHANS: dict[str, Any] = {
     "removing": "Removing …",
 }
 
-DOCUMENT_TITLES = {"platform": "Platform · Storefleet", "stores": "Stores · Storefleet", "store": "{name} · Storefleet"}
+ACTIVITY: dict[str, Any] = {
+    "title": "Activity",
+    "search": "Search a person or a store",
+    "filters": {"action": "Action", "outcome": "Outcome", "range": "Time"},
+    "any": {"action": "Any action", "outcome": "Any outcome", "range": "Any time"},
+    "words": {
+        "action": {
+            "audit.export": "took the activity out",
+            "audit.read": "read the activity",
+            "orphan.clean": "removed an orphan",
+            "sign_in": "signed in",
+            "sign_in.failed": "tried to sign in",
+            "sign_out": "signed out",
+            "store.create": "asked for the store",
+            "store.delete": "asked to delete the store",
+            "store.deleted": "destroyed the store",
+            "store.destroy": "ended the time to undo for the store",
+            "store.retry": "asked to try again the store",
+            "store.reveal": "looked at the sign-in details of",
+            "store.undelete": "took back the deletion of",
+            "token.create": "made an API token",
+            "user.create": "added somebody",
+            "user.limit": "changed somebody’s limit",
+        },
+        "outcome": {"ok": "Done", "refused": "Refused", "failed": "Failed"},
+        "range": {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"},
+    },
+    "no_such": {
+        "action": "There is no action “{value}” in the trail, so entries of every action are shown.",
+        "outcome": "There is no outcome “{value}”: choose ok, refused or failed. Entries of every outcome are shown.",
+        "range": "There is no time range “{value}”: choose 1h, 24h, 7d or 30d. Entries of all times are shown.",
+    },
+    "clear": "Clear filters",
+    "export": {"csv": "CSV", "jsonl": "JSON lines"},
+    "chain": "Whether the trail is whole",
+    "unverified": "Not verified yet",
+    "verified": "All {n} entries in order, verified at {time}",
+    "head": "{n} entries now, the last one’s hash is",
+    "verify": "Verify",
+    "walking": "Verifying …",
+    "copy": "Copy hash",
+    "copied": "Copied",
+    "facts": {
+        "number": "Entry",
+        "time": "Time",
+        "action": "Action",
+        "store": "Store",
+        "error": "Why not",
+        "address": "From",
+        "token": "By API token",
+        "hash": "Hash",
+        "detail": "Detail",
+    },
+    "more": "Show older entries",
+    "shown": ["{n} entry shown", "{n} entries shown"],
+    "came": ["{n} new entry", "{n} new entries"],
+    "empty_title": "Nothing happened yet",
+    "empty": "Whatever people and the engine do with stores will stand here.",
+    "nothing_title": "No entries match",
+    "nothing": "Try another filter, or fewer of them.",
+}
+
+SETTINGS: dict[str, Any] = {
+    "title": "Settings",
+    "lead": "As they were when this process started. They are environment variables; a change takes a restart.",
+    "columns": {"setting": "Setting", "value": "Value", "source": "From"},
+    "sources": {"default": "Default", "environment": "Environment", "file": "File"},
+    "not_set": "Not set",
+    "secret": "Set, and not shown",
+    "default": "Default: {value}",
+    "only_changed": "Only what differs from its default",
+    "nothing": "Every setting is at its default.",
+}
+
+DOCUMENT_TITLES = {
+    "activity": "Activity · Storefleet",
+    "platform": "Platform · Storefleet",
+    "settings": "Settings · Storefleet",
+    "stores": "Stores · Storefleet",
+    "store": "{name} · Storefleet",
+}
 
 
 def count(forms: list[str], n: int) -> str:

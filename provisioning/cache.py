@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from provisioning import release
+from provisioning import release, tasks
 from provisioning.cluster import Cluster, ClusterError, Obj
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class _Stream:
     watched: Watched
     objects: dict[tuple[str, str], _Kept] = field(default_factory=dict)  # by (its own namespace, name)
     gone: dict[str, int] = field(default_factory=dict)  # by uid: in which version it went; the last few, oldest first
-    trouble: str = "not listed yet"  # "" while list and watch go well
+    trouble: str = "the first look at the cluster"  # "" while list and watch go well
     listed: bool = False  # ever
     heard: float = 0.0  # when it last said something, by the loop's clock
 
@@ -127,9 +127,7 @@ class Cache:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
         self._tasks = []
 
     @property

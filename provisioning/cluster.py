@@ -6,7 +6,7 @@ of every watched object would cost more CPU than all the rest.  What the cluster
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ _DISCOVERY = ",".join(
     f"{_JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
 )
 _METADATA_ALONE = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
+LOG_SILENT = 600.0  # seconds
+RUN_WITHIN = 30.0  # seconds, for a command in a container
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=20, connect=5)
 
 
@@ -68,6 +70,7 @@ KINDS: dict[str, Kind] = {
         Kind("Certificate", "cert-manager.io/v1", "certificates"),  # where there is a cert-manager
         Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
         Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
+        Kind("PodMetrics", "metrics.k8s.io/v1beta1", "pods"),  # where there is a metrics server
     )
 }
 
@@ -293,6 +296,79 @@ class Cluster:
             if error.status in (400, 404):  # the container has not started, or is gone
                 return ""
             raise
+
+    async def follow_log(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        lines: int | None = None,
+        since: str = "",
+        previous: bool = False,
+        follow: bool = True,
+        at_a_time: int = 65_536,
+    ) -> AsyncGenerator[bytes, None]:
+        """A container's log as it comes, each line behind the time by the node's clock, in pieces of any length up to
+        `at_a_time`; ends with the container's run or, unless `follow`, with what there is.
+
+        `lines`: only so many of the last; `since`: only from that time on.  What is not asked for is not read, so a
+        slow reader slows the cluster down and fills nothing.  Raises ClusterError: 400 where the container has not
+        started, 404 where there is none.
+        """
+        query = [("container", container), ("timestamps", "true")]
+        query += [("follow", "true")] if follow else []
+        query += [("previous", "true")] if previous else []
+        query += [("tailLines", str(lines))] if lines is not None else []
+        query += [("sinceTime", since)] if since else []
+        path = KINDS["Pod"].path(namespace, pod) + "/log"
+        # A quiet log is no dead one, but after a while it is opened anew to be sure.
+        patience = aiohttp.ClientTimeout(total=None, connect=5, sock_read=LOG_SILENT)
+        response = await self._send("GET", path, query=query, patience=patience)
+        try:
+            while piece := await response.content.read(at_a_time):
+                yield piece
+        except TimeoutError:
+            return
+        except (aiohttp.ClientError, OSError) as error:
+            raise ClusterError(f"the log of pod {pod} broke off: {_words(error)}") from error
+        finally:
+            response.close()
+
+    async def run(self, namespace: str, pod: str, container: str, command: Sequence[str], given: str = "") -> str:
+        """Run a command in a container, with `given` as its input (which it must know the end of); what it printed.
+
+        Raises ClusterError, also where the command failed: then with what it said last.
+        """
+        from kubernetes.aio.stream import WsApiClient
+
+        query = [("container", container), *(("command", each) for each in command)]
+        query += [(channel, "true") for channel in ("stdin", "stdout", "stderr")]
+        path, said = KINDS["Pod"].path(namespace, pod) + "/exec", {1: b"", 2: b"", 3: b""}
+        async with WsApiClient(self._api.configuration) as api:
+            call = await api.param_serialize(
+                "GET", path, query_params=query, header_params={}, auth_settings=["BearerToken"]
+            )
+            opening = (await api.call_api(*call, _preload_content=False)).response
+            try:
+                async with asyncio.timeout(RUN_WITHIN), opening as socket:
+                    await socket.send_bytes(b"\0" + given.encode())
+                    async for message in socket:
+                        data = message.data if isinstance(message.data, bytes) else str(message.data).encode()
+                        if data[:1] and data[0] in said:
+                            said[data[0]] += data[1:]
+            except aiohttp.WSServerHandshakeError as error:
+                raise ClusterError(f"no command can be run in pod {pod}: {error.message}", error.status) from error
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise ClusterError(f"no command can be run in pod {pod}: {_words(error)}") from error
+        try:
+            status = json.loads(said[3] or b"{}")
+        except ValueError:
+            status = {}
+        if status.get("status") != "Success":
+            lines = said[2].decode(errors="replace").strip().splitlines() or [str(status.get("message", "cut off"))]
+            raise ClusterError(f"{command[0]} failed in pod {pod}: {lines[0][:200]}")
+        return said[1].decode(errors="replace")
 
     async def text(self, path: str) -> str:
         """What the API server answers in plain text: "/metrics"."""

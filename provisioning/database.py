@@ -6,9 +6,11 @@ and back, which makes it the fence between replicas), its `transition` row, and 
 """
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
@@ -22,7 +24,7 @@ from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import notices, states
-from provisioning.models import Event, Installation, Level, Store, Transition, now
+from provisioning.models import Attempt, Event, Installation, Level, Store, Transition, now
 from provisioning.secrets import Sealer
 from provisioning.states import State
 
@@ -60,6 +62,7 @@ class Database:
         self._writer = asyncio.Lock()
         if self.is_sqlite:
             sqlalchemy_event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
+            sqlalchemy_event.listen(self.engine.sync_engine, "invalidate", _roll_back)
 
     @property
     def is_sqlite(self) -> bool:
@@ -156,8 +159,12 @@ class Database:
         states.check(before, after)
         at = now()
         undone = (*NOT_DESTROYED, col(Store.destroy_at) > at) if before is State.DELETING else ()
+        ended = []
+        if before is State.PROVISIONING and after in (State.READY, State.FAILED):
+            ended = [_attempt(store, at, "" if after is State.READY else (reason or {}).get("code", "unknown"))]
         await self._update(session, store, *undone, state=after, state_at=at, reason=reason, **columns)
         session.add(Transition(store_id=store.id, at=at, before=before, after=after, cause=cause))
+        session.add_all(ended)
         if event is not None:
             await add_events(session, [event])
         await session.refresh(store)
@@ -198,6 +205,18 @@ class Database:
         removed = await session.exec(delete(Store).where(col(Store.id) == store.id, col(Store.state) == State.DELETING))
         if removed.rowcount != 1:
             raise Moved(f"store {store.name} is no longer DELETING")
+
+
+def _attempt(store: Store, ended: datetime, code: str) -> Attempt:
+    """What ends now, of a store as it was before."""
+    return Attempt(
+        store_id=store.id,
+        began_at=store.state_at,
+        ended_at=ended,
+        seconds=(ended - store.state_at).total_seconds(),
+        again=store.ready_at is not None,
+        code=code,
+    )
 
 
 async def add_store(session: AsyncSession, store: Store, cause: str) -> None:
@@ -241,6 +260,16 @@ async def add_events(session: AsyncSession, events: Iterable[Event]) -> list[int
     for store_id, event_id in newest.items():
         await notices.tell(session, store_id, event_id)
     return added
+
+
+def _roll_back(connection: Any, _record: object, _error: object) -> None:
+    """Of a task that was cancelled while its statement waited for others to write.
+
+    The statement is carried out all the same, nobody fetches what it returns, and SQLite does not really close a
+    connection with such a statement: without this, its lock would keep everybody from writing.
+    """
+    with contextlib.suppress(asyncio.CancelledError, Exception):  # once more: it is under way all the same
+        connection.rollback()
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

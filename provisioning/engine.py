@@ -10,21 +10,22 @@ Here is what brings stores to be looked at; what a look is stands in `reconcile`
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import col, select
 
-from provisioning import admission, names
+from provisioning import admission, measures, names, tasks
 from provisioning.cache import Cache
 from provisioning.changes import Changes
-from provisioning.cluster import Cluster, ClusterError
+from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database, Moved
 from provisioning.health import Condition
 from provisioning.helm import Helm
 from provisioning.home import Home
 from provisioning.leader import Alone, Leader
-from provisioning.models import Store
+from provisioning.models import Store, StoreSecret
 from provisioning.reconcile import EngineOptions, Reconciler
 from provisioning.record import Recorder
 from provisioning.states import State
@@ -85,6 +86,7 @@ class Engine:
         self._node_count: int | None = None
         self._working = self._queued = 0
         self._was_away = True  # nothing has been listed: a store of which nothing is left comes with no change
+        self.on_objects: Callable[[str], None] = lambda name: None  # told the store of every change that is seen
         self._dispatched = 0.0  # by the loop's clock: when the database answered last
 
     async def start(self) -> None:
@@ -100,9 +102,7 @@ class Engine:
     async def stop(self) -> None:
         self._stopped = True
         self._queue.close()
-        for task in self._workers:
-            task.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        await tasks.end(self._workers)
         async with self._pass:  # whoever called us closes the cluster next
             await self._cache.stop()
         await self._reconciler.close()
@@ -210,18 +210,30 @@ class Engine:
     async def _look_at_all(self) -> None:
         async with self._database.session() as session:
             rows = (await session.exec(select(Store.name, Store.state, Store.state_at))).all()
+            asked = select(Store.name).join(StoreSecret).where(col(StoreSecret.next).is_not(None))
+            new_secrets = set((await session.exec(asked)).all())
         for name, state, state_at in rows:
-            if self._settled.get(name) != (state, state_at, self._cache.version(names.namespace(name))):
+            settled = self._settled.get(name) == (state, state_at, self._cache.version(names.namespace(name)))
+            if not settled or name in new_secrets:
                 self._queue.add_after(name, 0)
 
     async def _get_acquainted(self) -> None:
         with contextlib.suppress(ClusterError):  # a nicety, which a service account may not be allowed
             self._version = await self._cluster.server_version()
             self._node_count = len((await self._cluster.list_all("Node"))[0])
+        with contextlib.suppress(ClusterError):
+            if await self._reconciler.learn_api_servers():
+                self._settled.clear()
+
+    def objects(self, name: str) -> list[Obj]:
+        """All that is known of the namespace of the store `name`; see `status` for whether it may be trusted."""
+        return self._cache.objects(names.namespace(name))
 
     def _on_change(self, namespace: str) -> None:
         if namespace.startswith(names.PREFIX):
-            self._queue.add(namespace.removeprefix(names.PREFIX))
+            name = namespace.removeprefix(names.PREFIX)
+            self._queue.add(name)
+            self.on_objects(name)
 
     async def _show(self, name: str) -> None:
         """Where another process leads: tell who looks on here how a READY store is, by our own watches."""
@@ -245,7 +257,8 @@ class Engine:
                 return
             version = self._cache.version(names.namespace(name))
             try:
-                done = await self._reconciler.look(session, store, self._queue.add_after)
+                with measures.RECONCILE_SECONDS.time():
+                    done = await self._reconciler.look(session, store, self._queue.add_after)
             except Moved:
                 self._queue.add(name)
                 return

@@ -2,7 +2,7 @@
 
 `store` is the wish and where it stands; `transition` is one row for each change of state; `event` is what happened to a
 store, for people (its timeline).  All times are UTC.  Rows of a store go with the store; what must outlive it belongs
-into the audit trail, `audit`.
+into the audit trail, `audit`, or, where nobody did it and only figures are made of it, into `attempt`.
 """
 
 from datetime import UTC, datetime
@@ -113,6 +113,20 @@ class Transition(SQLModel, table=True):
     cause: str  # one sentence
 
 
+class Attempt(SQLModel, table=True):
+    """An attempt to bring a store up that came to its end: what the platform's figures are made of, and so without any
+    tie to the store, whose rows go with it."""
+
+    __tablename__ = "attempt"
+    id: int | None = Field(default=None, primary_key=True)
+    store_id: str
+    began_at: datetime = Field(sa_type=UTCDateTime)  # when the store got a place
+    ended_at: datetime = Field(sa_type=UTCDateTime, index=True)
+    seconds: float  # in between
+    again: bool  # the store had been READY before
+    code: str  # of the failure, see failures.causes; "": it became READY
+
+
 class Event(SQLModel, table=True):
     """A line of a store's timeline, which is ordered by `at`, then `id`: whole seconds are as fine as Kubernetes tells,
     so finer times of our own would stand in a false order.  `key` makes what the cluster reports many times one line.
@@ -133,11 +147,16 @@ class Event(SQLModel, table=True):
 
 
 class StoreSecret(SQLModel, table=True):
-    """A store's secrets, sealed, so that a Secret that was deleted comes back with the same values."""
+    """A store's secrets, sealed, so that a Secret that was deleted comes back with the same values; and how far they
+    are being replaced by new ones (see `rotation`)."""
 
     __tablename__ = "store_secret"
     store_id: str = Field(sa_column=Column(ForeignKey("store.id", ondelete="CASCADE"), primary_key=True))
     sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    generation: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
+    next: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # sealed as well: asked for, not in force
+    former_login: str | None = None  # to the shop's database, until it is closed; "": the same as now
+    granted_on: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
 
 
 class Outcome(StrEnum):

@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import CurrentActor, CurrentServices, StoreName, refusals
 from app.api.stream import follow
+from app.listing import Sort
 from app.stores import AcceptedToWait, EventView, StorePage, StoreView
+from provisioning.health import Health
+from provisioning.rotation import Part
 from provisioning.states import State
 
 
@@ -22,6 +25,20 @@ class NewStore(BaseModel):
     plan: str = "small"
     options: dict[str, Any] = Field(
         default_factory=dict, description="What the template leaves open: `title`, `currency`, `sample_products`."
+    )
+
+
+class Rotation(BaseModel):
+    """Which secrets to replace."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    secrets: list[Part] = Field(
+        default_factory=lambda: list(Part),
+        min_length=1,
+        max_length=10,
+        description="`database`: its password. `sessions`: what signs sign-ins of customers and administrators, all of "
+        "whom then sign in again. `admin`: the shop administrator's password.",
     )
 
 
@@ -51,11 +68,14 @@ async def list_(
     state: State | None = None,
     owner: Annotated[str | None, Query(max_length=254, description="An e-mail address.")] = None,
     q: Annotated[str | None, Query(max_length=100, description="A part of the name.")] = None,
+    health: Annotated[Health | None, Query(description="Of READY stores.")] = None,
+    sort: Annotated[Sort, Query(description="A dash turns the order round.")] = Sort.NEWEST,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=600, description="The `next` of the page before.")] = None,
 ) -> StorePage:
-    """Your stores (an administrator: all), newest first."""
-    return await services.stores.list(actor, state=state, owner=owner, q=q, limit=limit, cursor=cursor)
+    """Your stores (an administrator: all), newest first unless `sort` says otherwise."""
+    narrowed = {"state": state, "owner": owner, "q": q, "health": health}
+    return await services.stores.list(actor, **narrowed, sort=sort, limit=limit, cursor=cursor)
 
 
 @router.get("/{name}", responses=refusals(404))
@@ -88,6 +108,17 @@ async def undelete(name: StoreName, actor: CurrentActor, services: CurrentServic
 async def retry(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
     """Let a FAILED store have another try; it goes on from what is there."""
     return await services.stores.retry(actor, name)
+
+
+@router.post("/{name}/rotate-secrets", status_code=202, responses=refusals(400, 404, 409, 413, 422))
+async def rotate_secrets(
+    name: StoreName, actor: CurrentActor, services: CurrentServices, rotation: Rotation | None = None
+) -> StoreView:
+    """Give a READY store new secrets, the shop serving all the while. The event `secrets.rotated` says when it is done.
+
+    Asking again before that changes nothing.
+    """
+    return await services.stores.rotate(actor, name, (rotation or Rotation()).secrets)
 
 
 @router.get("/{name}/events", responses=refusals(404))
