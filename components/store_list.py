@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nicegui import ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
@@ -121,8 +122,6 @@ class StoreList(Element, component="store_list.js"):
         self.query, self._known, self._load, self._next = query, known, load, part.next
         self._shown, self._counts = {row.name for row in part.rows}, dict(counts)
         self._props.update(
-            # As text: NiceGUI would watch each value of each row for changes.
-            rows=json.dumps([vars(row) for row in part.rows], separators=(",", ":")),
             more=bool(part.next),
             query=asdict(query),
             counts=dict(counts),
@@ -131,6 +130,9 @@ class StoreList(Element, component="store_list.js"):
             page=PAGE,
             texts=dict(texts),
         )
+        # Beside what NiceGUI sends of its elements, each value of which it would watch, and escape letter by letter.
+        rows = json.dumps([vars(row) for row in part.rows], separators=(",", ":")).replace("<", "\\u003c")
+        ui.add_body_html(f'<script type="application/json" id="rows-of-stores">{rows}</script>')
         self.on("query", self._on_query)
         self.on("more", self._on_more)
 
