@@ -80,6 +80,18 @@ async def _build(frame: Frame) -> None:
     async def undo(names: Sequence[str]) -> list[Outcome]:
         return await attempt_each(names, services.stores.undelete)
 
+    stores: StoreList | None = None
+    early: list[Batch] = []  # what changed while the list was read
+
+    async def show(batch: Batch) -> None:
+        if stores is None:
+            early.append(batch)
+            return
+        owner = stores.query.owner
+        key = ("list", "" if reader.admin else reader.user_id, owner)
+        stores.send(await batch.once(key, partial(_told, batch, reader, owner or None)), batch.names)
+
+    frame.until_gone(frame.live.follow(show))
     part, counts, owners = await asyncio.gather(
         load(reader, query, "", query.rows),
         services.stores.counts(reader, query.owner or None),
@@ -102,12 +114,8 @@ async def _build(frame: Frame) -> None:
         act={"retry": retry, "delete": delete, "undo": undo},
     )
     create_dialog(frame, opened="create" in frame.request.query_params)
-
-    async def show(batch: Batch) -> None:
-        key = ("list", "" if reader.admin else reader.user_id, stores.query.owner)
-        stores.send(await batch.once(key, partial(_told, batch, reader, stores.query.owner or None)), batch.names)
-
-    frame.until_gone(frame.live.follow(show))
+    for batch in early:
+        await show(batch)
 
 
 async def _told(batch: Batch, reader: Actor, owner: str | None) -> Changed:
