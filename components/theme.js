@@ -123,6 +123,8 @@
     },
     // "1.5", "512"
     amount: (number) => new Intl.NumberFormat(locale, { maximumFractionDigits: number < 10 ? 1 : 0 }).format(number),
+    // "0.5 %"
+    percent: (share) => new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 }).format(share),
     // "1.5 GiB"
     size(bytes) {
       const power = Math.min(4, Math.max(2, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
@@ -160,8 +162,19 @@
     },
     // "12:01:00": as logs have it, in the person's time zone
     clock: (time) => new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
+    // "24 Nov, 12:01:00"
+    dated: (time) => new Date(time).toLocaleString(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
     // "Tuesday 24 November 2026 at 12:01:00 CET"
     moment: (time) => new Date(time).toLocaleString(locale, { dateStyle: "full", timeStyle: "long" }),
+    // A time of a chart whose steps are so many seconds: "14:05", "24 Nov, 14:00", "24 Nov"
+    step(time, seconds) {
+      const day = { day: "numeric", month: "short" }, hour = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+      const date = new Date(time);
+      if (seconds < 21600) return date.toLocaleTimeString(locale, hour);
+      return date.toLocaleString(locale, seconds < 86400 ? { ...day, ...hour } : day);
+    },
+    // A number of a chart: "12", "34 s", "–" where nothing was measured
+    measure: (value, unit) => (value === null || value === undefined ? "–" : unit === "seconds" && value ? Storefleet.duration(value) : Storefleet.amount(value)),
     // "{n} stores" with n = 3, or ["1 store", "{n} stores"] by the language's rule
     say(text, values = {}) {
       const form = Array.isArray(text) ? text[new Intl.PluralRules(locale).select(values.n) === "one" ? 0 : 1] : text;

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.actor import Actor
 from app.listing import Look
 from app.services import Services
@@ -83,6 +85,7 @@ def happening(store: StoreView, events: Iterable[EventView]) -> Happening:
 
 Listener = Callable[[Batch], Awaitable[None]]
 ClusterListener = Callable[[ClusterStatus], None]
+AuditListener = Callable[[], Awaitable[None]]
 Check = Callable[[], Awaitable[None]]
 
 
@@ -98,6 +101,8 @@ class Live:
         self._waiting: list[Change] = []
         self._sender: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._audit_listeners: list[AuditListener] = []
+        self._audit_watcher: asyncio.Task[None] | None = None
         services.changes.subscribe(self._on_change)
 
     def follow(self, listener: Listener) -> Callable[[], None]:
@@ -111,6 +116,13 @@ class Live:
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch(), name="pages: cluster status")
         return lambda: self._cluster_listeners.remove(listener) if listener in self._cluster_listeners else None
+
+    def follow_audit(self, listener: AuditListener) -> Callable[[], None]:
+        """Call `listener` whenever the audit trail is longer, whichever process wrote it; the answer ends that."""
+        self._audit_listeners.append(listener)
+        if self._audit_watcher is None:
+            self._audit_watcher = asyncio.create_task(self._watch_audit(), name="pages: audit trail")
+        return lambda: self._audit_listeners.remove(listener) if listener in self._audit_listeners else None
 
     def check_readers(self, check: Check) -> Callable[[], None]:
         """Call `check` every quarter of a minute, for a page to see whether its reader may still read; the answer ends
@@ -127,7 +139,7 @@ class Live:
             log.exception("pages could not check who reads them")
 
     async def stop(self) -> None:
-        for task in (self._sender, self._watcher):
+        for task in (self._sender, self._watcher, self._audit_watcher):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -166,3 +178,22 @@ class Live:
             if ticks % round(CHECK / WATCH) == 0:
                 await self.check_now()
         self._watcher = None
+
+    async def _watch_audit(self) -> None:
+        """One look at the trail's end for all pages, while there are any."""
+        last = -1
+        while self._audit_listeners:
+            with contextlib.suppress(SQLAlchemyError):  # a database that is away says so elsewhere
+                count = await self._services.audit.count()
+                if count != last:
+                    last = count
+                    await asyncio.gather(*(self._hear_audit(listener) for listener in list(self._audit_listeners)))
+            await asyncio.sleep(WATCH)
+        self._audit_watcher = None
+
+    @staticmethod
+    async def _hear_audit(listener: AuditListener) -> None:
+        try:
+            await listener()
+        except Exception:
+            log.exception("a page could not show the audit trail")
