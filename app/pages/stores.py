@@ -92,17 +92,15 @@ async def _build(frame: Frame) -> None:
         stores.send(await batch.once(key, partial(_told, batch, reader, owner or None)), batch.names)
 
     frame.until_gone(frame.live.follow(show))
-    part, counts, owners = await asyncio.gather(
-        load(reader, query, "", query.rows),
-        services.stores.counts(reader, query.owner or None),
-        services.stores.owners(reader) if reader.admin else _nobody(),
+    part, counts = await asyncio.gather(
+        load(reader, query, "", query.rows), services.stores.counts(reader, query.owner or None)
     )
     minutes = services.settings.undo_minutes
     stores = StoreList(
         part=part,
         query=query,
         counts=counts,
-        owners=owners,
+        owners=await services.stores.owners(reader) if reader.admin else [],
         admin=reader.admin,
         texts=texts.STORES,
         known=KNOWN,
@@ -123,10 +121,6 @@ async def _told(batch: Batch, reader: Actor, owner: str | None) -> Changed:
     look, counts = await batch.look(), await batch.counts(reader, owner)
     rows = [row_of(store, await batch.happening(reader, store)) for store in look.stores(reader)]
     return Changed.of(rows, counts)
-
-
-async def _nobody() -> list[str]:
-    return []
 
 
 def create_dialog(frame: Frame, *, opened: bool) -> CreateDialog:
