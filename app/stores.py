@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import case, func, or_
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -193,7 +194,7 @@ class Stores:
             query = query.where((col(User.email) if "@" in q else col(Store.name)).contains(q, autoescape=True))
         if cursor is not None:
             query = query.where(beyond(sort, cursor))
-        query = query.order_by(*order(sort)).limit(limit + 1)
+        query = query.order_by(*order(sort)).limit(limit + 1).options(*_UNREAD)
         async with self._database.session() as session:
             if health is not None:
                 query = query.where(col(Store.id).in_(await self._of_health(session, actor, health)))
@@ -226,7 +227,7 @@ class Stores:
 
     async def _of_health(self, session: AsyncSession, actor: Actor, health: Health) -> builtins.list[str]:
         """Health is in no table: what is known of the stores that can have one is asked of the engine."""
-        query = select(Store).where(*_visible(actor), col(Store.state) == State.READY)
+        query = select(Store).where(*_visible(actor), col(Store.state) == State.READY).options(*_UNREAD)
         return [store.id for store in await session.exec(query) if self.condition(store).health is health]
 
     async def delete(self, actor: Actor, name: str, *, at_once: bool = False) -> StoreView:
@@ -437,6 +438,7 @@ class Stores:
         ]
 
 
+_UNREAD = (defer(col(Store.options)), defer(col(Store.inventory)))  # of a list: nobody looks at them
 _VIEWED = StoreView.model_fields.keys() & Store.model_fields.keys() - {"reason", "destroy_at"}
 
 
