@@ -26,6 +26,7 @@ from app.inside_views import (
 from app.problems import Problem
 from app.stores import Stores
 from provisioning import names, parts, pod_logs
+from provisioning.changes import Change, Changes
 from provisioning.cluster import ClusterError
 from provisioning.failures import PARTS, of_kind
 from provisioning.failures.front_door import certificate_secret_of
@@ -51,8 +52,8 @@ LogItem = list[LogLine] | Note | LogOf
 class Inside:
     """The service.  It knows nothing until `begin`."""
 
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
+    def __init__(self, stores: Stores, changes: Changes) -> None:
+        self._stores, self._changes = stores, changes
         self._engine: Engine | None = None
         self._cluster: Cluster | None = None
         self._usage: Usage | None = None
@@ -173,8 +174,18 @@ class Inside:
 
     async def _follow(self, actor: Actor, store: Store, query: LogQuery) -> AsyncGenerator[LogItem, None]:
         secrets, since, told = await self._stores.secrets(store), query.since, ""
-        changed = asyncio.Event()
-        leave = self.follow(store.name, changed.set)
+        changed, renewing = asyncio.Event(), set[asyncio.Task[None]]()
+
+        async def renew() -> None:
+            """What is no secret any more is none to show either."""
+            secrets.extend(each for each in await self._stores.secrets(store) if each not in secrets)
+
+        def on_change(change: Change) -> None:  # a rotation is one, and says so before it begins
+            if change.store_id == store.id and not change.gone:
+                renewing.add(task := asyncio.create_task(renew(), name=f"secrets of {store.name}"))
+                task.add_done_callback(renewing.discard)
+
+        leave, unsubscribe = self.follow(store.name, changed.set), self._changes.subscribe(on_change)
         self._streams[actor.user_id] += 1
         try:
             while True:
@@ -209,6 +220,7 @@ class Inside:
             return
         finally:
             leave()
+            unsubscribe()
             self._streams[actor.user_id] -= 1
             self._streams += Counter()  # drops those at zero
 

@@ -100,6 +100,25 @@ def test_the_timelines_evidence_levels_and_copy(page: Page):
     assert re.search(r"^\[\d\d:\d\d:\d\d\] PostgreSQL pod ready \(pod/postgres-0\)$", copied, re.MULTILINE)
 
 
+def test_new_secrets_while_the_shop_serves(page: Page, picture):
+    page.get_by_role("button", name="Reveal").click()
+    password = page.locator(".details dd code").nth(1)
+    expect(password).to_be_visible()
+    before = password.inner_text()
+    page.get_by_role("button", name="New secrets").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("checkbox", name="Admin password")).to_be_checked()
+    picture(page, "rotate")
+    check(page)
+    dialog.get_by_role("button", name="Make new secrets").dblclick()
+    expect(dialog).to_be_hidden()
+    rotated = page.get_by_role("log").locator("li").filter(has_text="Secrets rotated")
+    expect(rotated).to_have_count(1, timeout=40_000)
+    expect(password).to_be_hidden()  # what was shown holds no more
+    page.get_by_role("button", name="Reveal").click()
+    expect(password).not_to_have_text(before)
+
+
 def test_a_store_of_somebody_elses_gives_no_log_away(page: Page, open_page):
     other = open_page("/", person="ben@example.com")
     for what in ("logs", "logs?follow=true", "parts", "usage"):
