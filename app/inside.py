@@ -134,7 +134,7 @@ class Inside:
         if trouble:
             measured: Measured = "absent" if trouble == "absent" else "away"
         else:
-            measured = "yes" if samples else "not_yet" if runs else "idle"
+            measured = "idle" if not runs else "yes" if samples else "not_yet"
         return UsageView(
             measured=measured,
             simulated=self._simulated,
@@ -289,7 +289,7 @@ def _limits(found: list[Part]) -> dict[str, PartLimits]:
 
 
 def _no_pod(query: LogQuery) -> str:
-    return f"There is no pod of {PARTS[query.part]} yet."
+    return f"There is no pod of {PARTS[query.part]} at the moment."
 
 
 def _refused(error: ClusterError) -> Problem:
