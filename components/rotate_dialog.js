@@ -29,6 +29,8 @@ export default {
     close() { this.$refs.dialog.close(); },
     confirm() {
       if (!this.chosen.length || this.busy) return;
+      this.refused = Storefleet.offline();
+      if (this.refused) return;
       this.busy = true;
       this.$emit("confirm", [...this.chosen]);
     },

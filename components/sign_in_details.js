@@ -21,6 +21,8 @@ export default {
       if (this.busy) return; // each look is written down: a second click is no second look
       this.refused = "";
       if (this.shown) { this.shown = null; return; }
+      this.refused = Storefleet.offline();
+      if (this.refused) return;
       this.busy = true;
       this.$emit("reveal");
     },
