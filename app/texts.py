@@ -365,7 +365,6 @@ PARTS: dict[str, Any] = {
 LOGS: dict[str, Any] = {
     "title": "Logs",
     "source": "Container",
-    "newest_pod": "{part}",
     "of_pod": "{part}, pod {pod}",
     "container": "{label}, container {container}",
     "before": "before the restart",
