@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from provisioning.usage import Usage
 
 CLUSTER_BACK_IN = 10  # seconds to tell who asks while the cluster is away
-CERTIFICATE_KEPT = 30.0  # seconds
+CERTIFICATE_KEPT, CERTIFICATES_KEPT = 30.0, 1000  # seconds; and how many
 STREAMS_EACH, STREAMS_IN_ALL = 10, 200  # logs followed at the same time, by one person and in this process
 GATHER = 0.3  # seconds in which changes of a store count as one
 LOOK_AGAIN = 5.0  # seconds, at most, until it is looked whether there is a pod
@@ -256,6 +256,8 @@ class Inside:
         now = asyncio.get_running_loop().time()
         known = self._certificates.get(store.id)
         if known is None or now - known[0] > CERTIFICATE_KEPT:
+            if len(self._certificates) >= CERTIFICATES_KEPT:
+                self._certificates.clear()
             namespace = names.namespace(store.name)
             certificate = there = None
             with contextlib.suppress(ClusterError):
