@@ -6,6 +6,7 @@ A store of somebody else's answers like one that does not exist.
 
 import asyncio
 import builtins
+import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -157,14 +158,16 @@ class Stores:
             return await self._find(session, actor, name)
 
     async def secrets(self, store: Store) -> builtins.list[str]:
-        """Values that must not be shown where a store's output is; none where they cannot be unsealed."""
+        """Values that must not be shown where a store's output is, those that a rotation is about to put in force
+        among them; none where they cannot be unsealed."""
         async with self._database.session() as session:
             sealed = await session.get(StoreSecret, store.id)
-        try:
-            opened = self._sealer.unseal(sealed.sealed) if sealed else {}
-        except SealBroken:
-            return []
-        return [value for key, value in opened.items() if key != "admin-email"]
+        values: dict[str, None] = {}
+        for each in (sealed.sealed, sealed.next) if sealed else ():
+            with contextlib.suppress(SealBroken):
+                opened = self._sealer.unseal(each) if each else {}
+                values |= {value: None for key, value in opened.items() if key not in _NO_SECRETS}
+        return builtins.list(values)
 
     async def list(
         self,
@@ -439,6 +442,7 @@ class Stores:
 
 
 _UNREAD = (defer(col(Store.options)), defer(col(Store.inventory)))  # of a list: nobody looks at them
+_NO_SECRETS = ("admin-email", "database-user")  # among a store's secrets
 _VIEWED = StoreView.model_fields.keys() & Store.model_fields.keys() - {"reason", "destroy_at"}
 
 

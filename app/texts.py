@@ -365,7 +365,6 @@ PARTS: dict[str, Any] = {
 LOGS: dict[str, Any] = {
     "title": "Logs",
     "source": "Container",
-    "newest_pod": "{part}",
     "of_pod": "{part}, pod {pod}",
     "container": "{label}, container {container}",
     "before": "before the restart",
@@ -424,6 +423,22 @@ DETAILS = {
     "password": "Password",
     "copy": "Copy {what}",
     "copied": "Copied",
+    "rotate": "New secrets …",
+}
+
+ROTATE: dict[str, Any] = {
+    "title": "New secrets for {name}",
+    "text": "The shop serves all the while. It takes a minute or two; the timeline says when it is done.",
+    "which": "What is to be made anew",
+    "kinds": {
+        "admin": ("Admin password", "The present one stops working; Reveal then shows the new one."),
+        "database": ("Database password", "Nobody but the shop uses it."),
+        "sessions": ("Sign-in keys", "Customers and administrators have to sign in again; carts and orders stay."),
+    },
+    "cancel": "Cancel",
+    "submit": "Make new secrets",
+    "asking": "Asking …",
+    "asked": "New secrets are on their way",
 }
 
 DELETE = {

@@ -1,8 +1,12 @@
 """What makes pods: rollouts, failures, volumes, quotas, services, jobs, logs."""
 
 import copy
+from datetime import datetime
 from typing import Any
 
+import pytest
+
+from provisioning.quantities import quantity
 from tests.conformance.client import IMAGE, MERGE, MISSING_IMAGE, Answer, Obj, Target, deployment, pod_spec
 
 
@@ -406,3 +410,30 @@ async def test_pod_security_is_enforced(cluster: Target) -> None:
         'container "postgres" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "postgres" '
         'must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")'
     )
+
+
+async def test_what_a_pod_uses_is_measured(cluster: Target, namespace: str) -> None:
+    group = "/apis/metrics.k8s.io/v1beta1"
+    if (await cluster.call("GET", group)).status == 404:
+        pytest.skip("this cluster has no metrics server")
+    path = f"{group}/namespaces/{namespace}/pods"
+    for name, image in (("p", IMAGE), ("broken", MISSING_IMAGE)):
+        body = {"metadata": {"name": name, "labels": {"app": name}}, "spec": pod_spec(image)}
+        await cluster.ok("POST", f"/api/v1/namespaces/{namespace}/pods", body)
+
+    async def measured() -> list[Obj]:
+        found: list[Obj] = (await cluster.ok("GET", f"{group}/pods", labelSelector="app=p", limit=100))["items"]
+        return [each for each in found if each["metadata"]["namespace"] == namespace]
+
+    (one,) = await cluster.eventually(measured, "the figures of a pod")
+    assert one["metadata"]["labels"]["app"] == "p"
+    assert datetime.fromisoformat(one["timestamp"]).tzinfo is not None
+    (container,) = one["containers"]
+    assert container["name"] == "postgres"
+    assert quantity(container["usage"]["cpu"]) >= 0
+    assert quantity(container["usage"]["memory"]) > 1024**2
+    assert (await cluster.ok("GET", f"{path}/p"))["containers"][0]["name"] == "postgres"
+    assert (await cluster.ok("GET", path, labelSelector="app=broken"))["items"] == []
+    for absent in ("broken", "nothing"):
+        assert (await cluster.call("GET", f"{path}/{absent}")).status == 404
+    assert (await cluster.call("DELETE", f"{path}/p")).status in (403, 405)

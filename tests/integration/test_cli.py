@@ -118,7 +118,8 @@ def read_a_log_as_it_comes(served: Served, token: str) -> None:
             assert seen[0] < seen[1], turn
         assert events["again"][0] == events[""][1]
         assert client.get(path, params=query, headers={"Last-Event-ID": "yesterday"}).status_code == 422
-        assert client.get(path, params={"tail": "100000"}).status_code == 422
+        for wrong in ({"tail": "100000"}, {"container": 'x"\r\ny: z'}, {"part": "redis"}):
+            assert client.get(path, params={**query, **wrong}).status_code == 422
         assert client.get("/api/v1/stores/bikeshop/usage", params={"range": "day"}).json()["simulated"] is True
 
 
