@@ -80,6 +80,13 @@ class Settings(BaseSettings):
         le=10_000,
         description="Stores that can be created within an hour from one address; administrators are not limited by it.",
     )
+    connections_an_address: int = Field(
+        default=250,
+        ge=10,
+        le=100_000,
+        description="What one address may have open at the same time: requests, streams, pages. Twice as many "
+        "connections of it are taken, none beyond; a trusted proxy may have any number.",
+    )
     trusted_proxies: str = Field(
         default="",
         description="Addresses and networks of the proxies before us, separated by commas. What X-Forwarded-For says "
