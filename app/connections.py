@@ -94,6 +94,7 @@ class Connection(HttpToolsProtocol):
     def limit(cls, of_one: int, trusted: Sequence[Network], told: Told) -> type["Connection"]:
         """Let one address have `of_one` connections, a proxy that we trust as many as it likes."""
         cls.places, cls.trusted, cls.told = Places(of_one), trusted, told
+        logging.getLogger("uvicorn.error").addFilter(_not_told_by_us)
         return cls
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -126,6 +127,10 @@ class Connection(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        self.told.refusal(self.client[0] if self.client else "", "what is no HTTP")
+        super().send_400_response(msg)
+
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
         self._end()  # it is counted as a websocket from here on
@@ -156,6 +161,11 @@ def raise_file_limit() -> None:
     """As many open files, which connections are too, as the system lets this process have."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _not_told_by_us(record: logging.LogRecord) -> bool:
+    """uvicorn has a line for every request that is none."""
+    return "Invalid HTTP request received" not in record.getMessage()
 
 
 def _is_among(address: str, trusted: Sequence[Network]) -> bool:

@@ -11,6 +11,8 @@ What a page may do in the browser, the answer says (`app.policy`).
 """
 
 import asyncio
+import contextlib
+import logging
 import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -23,6 +25,8 @@ from app import policy
 from app.connections import Places, Told
 from app.problems import Problem
 from app.proxies import Network, client_address
+
+log = logging.getLogger(__name__)
 
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 FOR_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -82,9 +86,21 @@ class Guard:
                     await _refuse(body, scope, receive, with_headers)
                     return
                 receive = _again(body, receive)
-            await self._app(scope, receive, with_headers)
+                await self._app(scope, receive, with_headers)
+            else:
+                await self._websocket(scope, receive, with_headers, address)
         finally:
             self._places.give_back(address)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
+        """Engine.IO and Socket.IO break off at what they cannot read: that is the end of the websocket, and no news."""
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            log.debug("a websocket broke off", exc_info=True)
+            self._told.refusal(address, "what a websocket said", type(error).__name__)
+            with contextlib.suppress(Exception):
+                await send({"type": "websocket.close", "code": 1003})
 
     def _problem(self, scope: Scope, headers: Headers, address: str) -> Problem | None:
         """Why a request is refused before anything of it is read."""
@@ -125,8 +141,6 @@ class Guard:
         if len(length) > 12 or int(length) > LARGEST_BODY:
             self._told.refusal(address, "a body that is too large", length)
             return _too_large()
-        if length == "0" and "transfer-encoding" not in headers:
-            return b""
         body = bytearray()
         try:
             async with asyncio.timeout(BODY_WITHIN):

@@ -20,11 +20,13 @@ Handler = Callable[..., Any]
 
 LARGEST_MESSAGE = 64 * 1024  # bytes, as of a body that the API takes
 LONGEST_LOG = 500  # characters
+_GREETED = "storefleet.greeted"  # among what is known of a websocket
 
 
 def bind(sio: Any, cookie: str) -> None:
     """Put our rules before NiceGUI's handlers; `cookie` is the name of the one that holds the session."""
     # Internal names: a test attacks each of them, and fails where one is called otherwise.
+    logging.getLogger("engineio.server").setLevel(logging.CRITICAL)  # a traceback for each packet that is none
     sio.eio.max_http_buffer_size = LARGEST_MESSAGE
     sio.eio.transports = ["websocket"]  # nobody collects connections that cost them nothing
     handlers: dict[str, Handler] = sio.handlers["/"]
@@ -41,6 +43,8 @@ def bind(sio: Any, cookie: str) -> None:
 
     async def connect(sid: str, *_: object) -> None:
         environ = sio.get_environ(sid)
+        if environ.setdefault(_GREETED, sid) is not sid:
+            return  # a message that is called so: whoever sends it is connected already
         query = HTTPConnection(environ["asgi.scope"]).query_params
         if not is_theirs(sid, query.get("client_id")):
             # In these words the browser loads the page anew, which leads to sign-in.
