@@ -65,7 +65,7 @@ def _defend(settings: Settings) -> None:
     # NiceGUI lets websockets come from anywhere; None: from our own origin only.
     core.sio.eio.cors_allowed_origins = None
     core.app.config.socket_io_js_transports = ["websocket"]
-    sockets.bind(core.sio, sign_in.cookie_name(settings.secure))
+    sockets.bind(core.sio, sign_in.cookie_name(settings.secure), told)
     Connection.limit(2 * settings.connections_an_address, settings.proxies, told)  # beyond the answer that says so
 
 

@@ -76,11 +76,12 @@ async def test_headers_without_end_are_cut_off(caplog: pytest.LogCaptureFixture)
     async with serving(10) as port:
         reader, writer = await connect(port)
         writer.write(b"GET / HTTP/1.1\r\nHost: test\r\n")
-        with pytest.raises(OSError):  # noqa: PT011 - reset or broken pipe
+        with contextlib.suppress(OSError):  # reset, or a broken pipe
             for _ in range(1000):
                 writer.write(b"X-More: " + b"x" * 8000 + b"\r\n")
                 await writer.drain()
-            await reader.readexactly(1)
+        with contextlib.suppress(OSError):
+            assert await reader.read() == b""
         await close(writer)
         assert "headers without end" in caplog.text
 

@@ -274,8 +274,8 @@ async def test_every_answer_has_a_nonce_of_its_own_and_only_live_pages_are_told(
     assert len(nonces) == 2
     plain = dict((await ask(method="GET"))[0]["headers"])[b"content-security-policy"].decode()
     assert "script-src 'self';" in plain
-    for policy in (policy, plain):
-        assert "frame-ancestors 'none'" in policy
-        assert "form-action 'self'" in policy
-        assert "base-uri 'none'" in policy
-        assert "http" not in policy
+    for each in (policy, plain):
+        assert "frame-ancestors 'none'" in each
+        assert "form-action 'self'" in each
+        assert "base-uri 'none'" in each
+        assert "http" not in each
