@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.access import CurrentActor, CurrentServices, StoreName, refusals
 from app.api.stream import follow
 from app.stores import AcceptedToWait, EventView, StorePage, StoreView
+from provisioning import names
 from provisioning.states import State
+from provisioning.templates import PLANS, TEMPLATES, Options
 
 
 class NewStore(BaseModel):
@@ -17,11 +19,18 @@ class NewStore(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str = Field(description="A DNS label: letters a to z, digits and dashes.", examples=["bikeshop"])
-    template: str = "medusa"
-    plan: str = "small"
+    # The rules are told here and kept by the service, whose sentences say more.
+    name: str = Field(
+        description="A DNS label: letters a to z, digits and dashes.",
+        examples=["bikeshop"],
+        json_schema_extra={"pattern": f"^{names.PATTERN.pattern}$", "maxLength": names.LONGEST},
+    )
+    template: str = Field(default="medusa", json_schema_extra={"enum": list(TEMPLATES)})
+    plan: str = Field(default="small", json_schema_extra={"enum": list(PLANS)})
     options: dict[str, Any] = Field(
-        default_factory=dict, description="What the template leaves open: `title`, `currency`, `sample_products`."
+        default_factory=dict,
+        description="What the template leaves open: `title`, `currency`, `sample_products`.",
+        json_schema_extra=Options.model_json_schema(),
     )
 
 

@@ -1,4 +1,4 @@
-"""Everything that `main.build` wires, in the test's own process: pages, forms, API and guard, asked without a network."""
+"""Everything that `main.build` wires, in the test's own process: pages, forms, API, guard, asked without a network."""
 
 import asyncio
 import json
