@@ -62,11 +62,17 @@ def add_headers(sent: MutableHeaders, nonce: str, *, tls: bool) -> None:
         sent.setdefault("Strict-Transport-Security", _TLS_ONLY)
 
 
+_ATTRIBUTE = 'nonce="{{ request.state.nonce }}"'
+# What is filled in begins with the style of NiceGUI's own components, the only tag there that may have a nonce.
+_BODY = "{{ body_html | safe }}"
+_BODY_WITH_NONCE = "{{ body_html.replace('<style>', '<style nonce=\"' ~ request.state.nonce ~ '\">', 1) | safe }}"
+
+
 class _Nonce(Extension):
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         for tag in ("script", "style"):
-            source = source.replace(f"<{tag}", f'<{tag} nonce="{{{{ request.state.nonce }}}}"')
-        return source
+            source = source.replace(f"<{tag}", f"<{tag} {_ATTRIBUTE}")
+        return source.replace(_BODY, _BODY_WITH_NONCE)
 
 
 def put_nonce_into(templates: Environment) -> None:
