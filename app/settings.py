@@ -46,7 +46,9 @@ class Settings(BaseSettings):
         "lead there. Without it: the store's own address.",
     )
     url: str = Field(
-        default="", description="The dashboard's own address, as people type it. https makes cookies Secure."
+        default="",
+        description="The dashboard's own address, as people type it. Requests that name another host are refused (but "
+        "for loopback, and probes of health); https makes cookies Secure.",
     )
     key: SecretStr = Field(
         default=SecretStr(""),

@@ -121,19 +121,20 @@ def test_no_page_is_shown_within_another(chromium, dashboard: Dashboard):
 
 def test_what_a_cluster_says_is_text(open_page, dashboard: Dashboard):
     """Messages and logs with markup, in the list, on the store's page, among what is at work, in a notice."""
-    dashboard.break_images_with_markup()
+    dashboard.speak_markup()
     page = open_page("/", width=1440)
     headers = {"Origin": dashboard.url}
     try:
-        assert page.request.post("/api/v1/stores", data={"name": "markup"}, headers=headers).status == 202
-        row = page.locator("[data-store=markup]")
-        expect(row).to_contain_text("onerror", timeout=60_000)
+        for name in ("markup", "markup-waits"):
+            assert page.request.post("/api/v1/stores", data={"name": name}, headers=headers).status == 202
+        expect(page.locator("[data-store=markup-waits]")).to_contain_text("onerror", timeout=60_000)
         unharmed(page)
-        page.goto("/stores/markup")
-        expect(page.get_by_role("log")).to_contain_text("onerror", timeout=60_000)
-        unharmed(page)
+        for name in ("markup", "markup-waits"):
+            page.goto(f"/stores/{name}")
+            expect(page.locator("#content")).to_contain_text("onerror", timeout=60_000)
+            unharmed(page)
         page.goto("/platform")
-        expect(page.locator("body")).to_contain_text("markup", timeout=60_000)
+        expect(page.locator("body")).to_contain_text("markup-waits", timeout=60_000)
         unharmed(page)
         page.evaluate("text => Storefleet.toast(text, true)", MARKUP)
         page.evaluate("text => Storefleet.cluster({ state: 'away', line: text, notice: text })", MARKUP)
@@ -142,7 +143,8 @@ def test_what_a_cluster_says_is_text(open_page, dashboard: Dashboard):
         unharmed(page)
     finally:
         dashboard.mend_images()
-        page.request.delete("/api/v1/stores/markup", headers=headers)
+        for name in ("markup", "markup-waits"):
+            page.request.delete(f"/api/v1/stores/{name}", headers=headers)
 
 
 def unharmed(page: Page) -> None:

@@ -23,7 +23,7 @@ from app import api
 from app.actor import Actor
 from app.models import User, UserSession
 from app.services import Services
-from provisioning.models import now
+from provisioning.models import AuditEntry, Outcome, now
 from tests.integration.conftest import token_of
 from tests.integration.whole import Handler, browser, open_page, whole
 
@@ -110,6 +110,10 @@ class World:
             tables = [each for each in SQLModel.metadata.sorted_tables if each.name not in ("audit", "user_session")]
             columns = {each.name: [column for column in each.c if column.name != "last_used_at"] for each in tables}
             return {name: sorted(map(repr, await session.exec(select(*of)))) for name, of in columns.items()}
+
+    async def entries(self) -> list[AuditEntry]:
+        async with self.parts.database.session() as session:
+            return list(await session.exec(select(AuditEntry).order_by(col(AuditEntry.id))))
 
     def of_anna(self, rows: dict[str, list[Any]]) -> list[str]:
         return sorted(row for table in rows.values() for row in table if any(mark in row for mark in self.marks))
@@ -218,6 +222,22 @@ async def test_another_tenant_gets_nothing_by_the_api(world: World) -> None:
                 answer = theirs.text + str(theirs.headers)
                 assert not [mark for mark in world.marks if mark in answer], f"{method} {path} leaks"
     assert world.of_anna(await world.rows()) == before
+
+
+async def test_what_is_refused_is_in_the_trail(world: World) -> None:
+    """Each attempt to change what is another's: who it was, and that it was refused."""
+    async with browser(world.parts, await world.cookie(world.boris)) as asking:
+        for method, path, _ in api_routes(world.parts):
+            if method == "GET":
+                continue
+            before = await world.entries()
+            answer = await request(world, asking, method, path, there=True)
+            new = (await world.entries())[len(before) :]
+            assert new, f"{method} {path} ({answer.status_code}) is in no trail"
+            assert {entry.actor for entry in new} == {world.boris.email}
+            refused = answer.status_code >= 400
+            assert {entry.outcome for entry in new} == {Outcome.REFUSED if refused else Outcome.OK}, f"{method} {path}"
+            assert all(entry.error for entry in new if refused)
 
 
 async def test_strangers_get_nothing_by_the_api(world: World) -> None:
