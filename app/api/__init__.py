@@ -5,7 +5,7 @@
 
 from fastapi import FastAPI
 
-from app.api import audit, errors, health, people, platform, stores
+from app.api import audit, errors, health, inside, people, platform, stores
 from app.api.access import refusals
 from app.services import Services
 
@@ -28,7 +28,7 @@ def build(services: Services) -> FastAPI:
     errors.install(api)
     # What any of them may answer: a request that cannot be read, another host's, one of too many, no database.
     anywhere = refusals(400, 413, 421, 422, 429, 503)
-    for each in (stores, people, platform, audit):
+    for each in (stores, inside, people, platform, audit):
         api.include_router(each.router, prefix=PREFIX, responses=anywhere)
     api.include_router(health.router)
     return api
