@@ -12,7 +12,7 @@ from app.stores import AcceptedToWait, EventView, StorePage, StoreView
 from provisioning import names
 from provisioning.rotation import Part
 from provisioning.states import State
-from provisioning.templates import PLANS, TEMPLATES, Options
+from provisioning.templates import TEMPLATES, Options
 
 
 class NewStore(BaseModel):
@@ -27,7 +27,7 @@ class NewStore(BaseModel):
         json_schema_extra={"pattern": f"^{names.PATTERN.pattern}$", "maxLength": names.LONGEST},
     )
     template: str = Field(default="medusa", json_schema_extra={"enum": list(TEMPLATES)})
-    plan: str = Field(default="small", json_schema_extra={"enum": list(PLANS)})
+    plan: str = Field(default="small", description="The operator may have added to small, medium, large.")
     options: dict[str, Any] = Field(
         default_factory=dict,
         description="What the template leaves open: `title`, `currency`, `sample_products`.",
