@@ -45,6 +45,7 @@ PARAMETERS: dict[str, tuple[Callable[["World"], str], str]] = {
 # Bodies that would be understood, by route.  A list: each of them is tried.
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/stores"): {"name": "brand-new", "options": {"title": "New"}},
+    ("POST", "/api/v1/stores/{name}/rotate-secrets"): {"secrets": ["database"]},
     ("PUT", "/api/v1/users/{email}/limit"): {"stores": 7},
 }
 
@@ -61,12 +62,19 @@ ARGUMENTS: dict[tuple[str, str], Callable[[str], Any]] = {
     ("Failure", "retry"): lambda name: None,
     ("SignInDetails", "reveal"): lambda name: None,
     ("DeleteDialog", "confirm"): lambda name: None,
+    ("Parts", "log"): lambda name: {"part": "medusa", "pod": "", "container": "", "previous": False},
+    ("UsageCharts", "range"): lambda name: "day",
+    ("UsageCharts", "scale"): lambda name: True,
     ("OrphanList", "look"): lambda name: None,
     ("OrphanList", "clean"): lambda name: name,
 }
 
 # What is let happen without an effect, and why.
-QUIET = {("StoreList", "more"): "there is no further page"}
+QUIET = {
+    ("StoreList", "more"): "there is no further page",
+    ("UsageCharts", "scale"): "there is nothing to draw yet",
+    ("UsageCharts", "range"): "the page draws anew by itself, a moment later",
+}
 
 # Answered by plain routes of the application itself: forms and files.
 FORMS = {
