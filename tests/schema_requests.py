@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -25,7 +26,9 @@ from app.guard import Guard
 from app.migrations import migrate
 from app.models import User
 from app.settings import Settings
+from app.status import ClusterStatus
 
+PATIENCE = 60  # seconds
 OWN = "bikeshop"  # a store of whoever asks
 NOT_ASKED = [
     ignored_auth,  # asks by itself, over a network; tests/integration/test_sweep.py does it for every route
@@ -42,6 +45,8 @@ def owner(folder: Path) -> Iterator[tuple[Any, httpx.AsyncClient, asyncio.Runner
         )
 
         parts.stopping.set()  # a stream ends at once
+        nothing_runs: Any = SimpleNamespace(status=lambda: ClusterStatus("connected"), objects=lambda name: [])
+        parts.inside.begin(nothing_runs, object(), None, simulated=True)  # a cluster in which there is nothing yet
 
         async def prepare() -> str:
             await migrate(parts.database)
@@ -89,7 +94,8 @@ def ask(count: int, *, derandomize: bool) -> Counter[int]:
             def one(case: Any) -> None:
                 sent = case.as_transport_kwargs(base_url="http://test")
                 sent["content"], _ = sent.pop("data", None), sent.pop("cookies", None)
-                answer = runner.run(client.request(**{key: value for key, value in sent.items() if value is not None}))
+                given = {key: value for key, value in sent.items() if value is not None}
+                answer = runner.run(asyncio.wait_for(client.request(**given), PATIENCE))
                 statuses[answer.status_code] += 1
                 case.validate_response(answer, excluded_checks=NOT_ASKED)
 
