@@ -10,6 +10,7 @@ from app.inside import Inside
 from app.platform import Platform
 from app.sessions import Sessions
 from app.settings import Settings
+from app.statistics import Statistics
 from app.status import ClusterStatus
 from app.stores import Stores
 from app.tokens import Tokens
@@ -38,6 +39,7 @@ class Services:
     tokens: Tokens
     stores: Stores
     audit: Audit
+    statistics: Statistics
     engine: "Engine | None" = None
     leader: "Leader | None" = None
     sandbox: "Sandbox | None" = None
@@ -70,6 +72,7 @@ def compose(settings: Settings) -> Services:
         tokens=Tokens(database),
         stores=Stores(database, changes, settings, sealer),
         audit=Audit(database),
+        statistics=Statistics(database),
     )
 
 

@@ -7,7 +7,10 @@ SHELL = {
     "notices": "Notices",
     "navigation": "Main",
     "stores": "Stores",
+    "activity": "Activity",
     "platform": "Platform",
+    "users": "Users",
+    "settings": "Settings",
     "account": "Account",
     "signed_in_as": "Signed in as",
     "theme": "Theme",
@@ -15,6 +18,9 @@ SHELL = {
     "theme_light": "Light",
     "theme_dark": "Dark",
     "sign_out": "Sign out",
+    "lost": "Connection lost.",
+    "again": "It comes back by itself.",
+    "offline": "Not connected right now. Try again when the connection is back.",
 }
 
 SIGN_IN = {
@@ -53,8 +59,10 @@ MISSING: dict[str, Any] = {
     "broken": (
         "500",
         "Something went wrong here",
-        "It is not your fault, and it has been noted. If you ask for help, quote",
+        "It is not your fault, and it has been noted.",
     ),
+    "refused": ("400", "This cannot be done here", "What the browser asked for is not what this address is for."),
+    "quote": "If you ask for help, quote",
     "back": "Back to the stores",
 }
 
@@ -74,7 +82,20 @@ STORES: dict[str, Any] = {
     "title": "Stores",
     "create": "Create store",
     "search": "Search by name",
+    "search_all": "Search by name or owner@",
     "filter": "Filter by state",
+    "all_owners": "All owners",
+    "order": "Order",
+    "sorts": {
+        "-created": "Newest first",
+        "created": "Oldest first",
+        "name": "Name, A to Z",
+        "-name": "Name, Z to A",
+        "state": "Failed first",
+        "-state": "Failed last",
+        "owner": "Owner, A to Z",
+        "-owner": "Owner, Z to A",
+    },
     "all": "All",
     "columns": {
         "store": "Store",
@@ -85,6 +106,30 @@ STORES: dict[str, Any] = {
         "age": "Age",
     },
     "happening": "What is happening",
+    "actions": "Actions",
+    "unknown": "Health not known at the moment",
+    "retry": "Retry",
+    "retry_of": "Retry {name}",
+    "delete": "Delete",
+    "delete_of": "Delete {name}",
+    "choose": "Choose {name}",
+    "choose_all": "Choose all that are shown",
+    "chosen": ["{n} store chosen", "{n} stores chosen"],
+    "chosen_group": "What is done to the stores that are chosen",
+    "none_chosen": "Choose none",
+    "keys": "Keys",
+    "close": "Close",
+    "key_list": {
+        "/": "Search",
+        "j": "Next store",
+        "k": "Store before",
+        "Enter": "Open the store’s page",
+        "o": "Open the shop in a new tab",
+        "x": "Choose the store",
+        "c": "Create a store",
+        "Esc": "Choose none; leave a dialog",
+        "?": "These keys",
+    },
     "more": "Show more",
     "shown": ["{n} store shown", "{n} stores shown"],
     "empty_title": "No stores yet",
@@ -96,6 +141,7 @@ STORES: dict[str, Any] = {
     "eta": "about {time} left",
     "open": "Open the shop {name} in a new tab",
     "changed": "{name} is {state}",
+    "changed_many": ["{n} store changed", "{n} stores changed"],
     "table": "Stores",
     "states": STATES,
     "degraded": DEGRADED,
@@ -103,6 +149,33 @@ STORES: dict[str, Any] = {
     "undo": "Undo",
     "undo_of": "Undo the deletion of {name}",
     "destroyed_in": "Stopped. Destroyed in {time}",
+}
+
+BULK: dict[str, Any] = {
+    "title": ["Delete {name}?", "Delete {n} stores?"],
+    "text": "Shops, databases and everything customers left in them are removed for good.",
+    "text_with_undo": "The shops are stopped at once. For {time} each can be taken back as it was; after that "
+    "databases and everything customers left in them are removed for good.",
+    "which": "The stores that are deleted",
+    "phrase": ["delete {n} store", "delete {n} stores"],
+    "type": "To confirm, type: ",
+    "cancel": "Keep",
+    "submit": "Delete for good",
+    "submit_with_undo": "Delete",
+    "deleting": "Deleting …",
+    "close": "Close",
+    "refused": "What was not done, and why",
+    "nothing_done": "Nothing was done",
+    "outcome_title": {
+        "retry": ["{n} store has another try. Not so with:", "{n} stores have another try. Not so with:"],
+        "delete": ["{n} store is being deleted. Not so with:", "{n} stores are being deleted. Not so with:"],
+        "undo": ["{n} store is taken back. Not so with:", "{n} stores are taken back. Not so with:"],
+    },
+    "done": {
+        "retry": ["{name} has another try", "{n} stores have another try"],
+        "delete": ["{name} is being deleted", "{n} stores are being deleted"],
+        "undo": ["{name} is taken back", "{n} stores are taken back"],
+    },
 }
 
 CREATE: dict[str, Any] = {
@@ -414,6 +487,41 @@ PLATFORM: dict[str, Any] = {
     "capacity_unknown": "The cluster does not tell what it has, so no store is refused or warned for want of room.",
 }
 
+STATISTICS: dict[str, Any] = {
+    "title": "Over time",
+    "span": "How far back",
+    "spans": {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"},
+    "no_such_span": "There is no time range “{span}”: choose 1h, 24h, 7d or 30d. These are the last 24 hours.",
+    "shown": "Shown: the last {span}",
+    "active": "Ready now",
+    "of_stores": ["of {n} store", "of {n} stores"],
+    "ready_an_hour": "Ready an hour",
+    "ready": ["{n} became ready", "{n} became ready"],
+    "provisioning": "Time to ready, median",
+    "percentiles": "p95 {p95} · p99 {p99}",
+    "failure_rate": "Failure rate",
+    "failed": "{n} of {of} attempts",
+    "causes": "Why stores failed",
+    "cause": "Cause",
+    "count": "Stores",
+    "no_failures": "No store failed.",
+    "nothing": "No store was set up in this time.",
+}
+
+CHARTS: dict[str, Any] = {
+    "outcomes": "Stores",
+    "ready": "Ready",
+    "failed": "Failed",
+    "deleted": "Deleted",
+    "requested": "Requested",
+    "times": "Time to ready",
+    "p50": "Median",
+    "p95": "p95",
+    "table": "As a table",
+    "time": "From",
+    "nothing": "Nothing happened in this time yet.",
+}
+
 ORPHANS: dict[str, Any] = {
     "title": "Orphans",
     "lead": "Objects in the cluster that carry this platform’s label and whose store is not known any more.",
@@ -441,7 +549,87 @@ ORPHANS: dict[str, Any] = {
     "removing": "Removing …",
 }
 
-DOCUMENT_TITLES = {"platform": "Platform · Storefleet", "stores": "Stores · Storefleet", "store": "{name} · Storefleet"}
+ACTIVITY: dict[str, Any] = {
+    "title": "Activity",
+    "search": "Search a person or a store",
+    "filters": {"action": "Action", "outcome": "Outcome", "range": "Time"},
+    "any": {"action": "Any action", "outcome": "Any outcome", "range": "Any time"},
+    "words": {
+        "action": {
+            "audit.export": "took the activity out",
+            "audit.read": "read the activity",
+            "orphan.clean": "removed an orphan",
+            "sign_in": "signed in",
+            "sign_in.failed": "tried to sign in",
+            "sign_out": "signed out",
+            "store.create": "asked for the store",
+            "store.delete": "asked to delete the store",
+            "store.deleted": "destroyed the store",
+            "store.destroy": "ended the time to undo for the store",
+            "store.retry": "asked to try again the store",
+            "store.reveal": "looked at the sign-in details of",
+            "store.undelete": "took back the deletion of",
+            "token.create": "made an API token",
+            "user.create": "added somebody",
+            "user.limit": "changed somebody’s limit",
+        },
+        "outcome": {"ok": "Done", "refused": "Refused", "failed": "Failed"},
+        "range": {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"},
+    },
+    "no_such": {
+        "action": "There is no action “{value}” in the trail, so entries of every action are shown.",
+        "outcome": "There is no outcome “{value}”: choose ok, refused or failed. Entries of every outcome are shown.",
+        "range": "There is no time range “{value}”: choose 1h, 24h, 7d or 30d. Entries of all times are shown.",
+    },
+    "clear": "Clear filters",
+    "export": {"csv": "CSV", "jsonl": "JSON lines"},
+    "chain": "Whether the trail is whole",
+    "unverified": "Not verified yet",
+    "verified": "All {n} entries in order, verified at {time}",
+    "head": "{n} entries now, the last one’s hash is",
+    "verify": "Verify",
+    "walking": "Verifying …",
+    "copy": "Copy hash",
+    "copied": "Copied",
+    "facts": {
+        "number": "Entry",
+        "time": "Time",
+        "action": "Action",
+        "store": "Store",
+        "error": "Why not",
+        "address": "From",
+        "token": "By API token",
+        "hash": "Hash",
+        "detail": "Detail",
+    },
+    "more": "Show older entries",
+    "shown": ["{n} entry shown", "{n} entries shown"],
+    "came": ["{n} new entry", "{n} new entries"],
+    "empty_title": "Nothing happened yet",
+    "empty": "Whatever people and the engine do with stores will stand here.",
+    "nothing_title": "No entries match",
+    "nothing": "Try another filter, or fewer of them.",
+}
+
+SETTINGS: dict[str, Any] = {
+    "title": "Settings",
+    "lead": "As they were when this process started. They are environment variables; a change takes a restart.",
+    "columns": {"setting": "Setting", "value": "Value", "source": "From"},
+    "sources": {"default": "Default", "environment": "Environment", "file": "File"},
+    "not_set": "Not set",
+    "secret": "Set, and not shown",
+    "default": "Default: {value}",
+    "only_changed": "Only what differs from its default",
+    "nothing": "Every setting is at its default.",
+}
+
+DOCUMENT_TITLES = {
+    "activity": "Activity · Storefleet",
+    "platform": "Platform · Storefleet",
+    "settings": "Settings · Storefleet",
+    "stores": "Stores · Storefleet",
+    "store": "{name} · Storefleet",
+}
 
 
 def count(forms: list[str], n: int) -> str:

@@ -1,12 +1,13 @@
 """The REST API: an application of its own, so that its errors, limits and OpenAPI document are its own as well.
 
-`main.build` routes /api, /healthz and /readyz here, paths as they are.
+`main.build` routes /api, /healthz, /readyz and /metrics here, paths as they are.
 """
 
 from fastapi import FastAPI
 
 from app.api import audit, errors, health, inside, people, platform, stores
 from app.api.access import refusals
+from app.metrics import Measured
 from app.services import Services
 
 VERSION = "1"
@@ -31,4 +32,5 @@ def build(services: Services) -> FastAPI:
     for each in (stores, inside, people, platform, audit):
         api.include_router(each.router, prefix=PREFIX, responses=anywhere)
     api.include_router(health.router)
+    api.add_middleware(Measured)
     return api

@@ -21,6 +21,15 @@ from components import theme
 
 Answer = TypeVar("Answer")
 
+ACCOUNT = "/account"
+NAVIGATION = (  # (text and icon, path, and what is below it; for administrators only?)
+    ("stores", "/", "/stores/", False),
+    ("activity", "/activity", "/activity/", True),
+    ("platform", "/platform", "/platform/", True),
+    ("users", "/users", "/users/", True),
+    ("settings", "/settings", "/settings/", True),
+)
+
 
 class Frame:
     """A page being served to one browser."""
@@ -37,13 +46,23 @@ class Frame:
         try:
             actor = await actor_of(self.request)
             if actor is None:
-                self.client.run_javascript("location.reload()")  # leads to sign-in and back here
+                self.leave()
                 return None, texts.SIGNED_OUT
             return await act(actor), None
         except Problem as problem:
             return None, problem.detail
         except Exception as error:
             return None, texts.BROKEN.replace("{id}", failure_id(error))
+
+    def leave(self) -> None:
+        """Let the browser ask for the page anew, which leads to sign-in and back here."""
+        self.client.run_javascript("location.reload()")
+
+    async def check_reader(self) -> None:
+        """Nobody goes on reading who is signed out, or is no administrator any more."""
+        actor = await actor_of(self.request)
+        if actor is None or (actor.user_id, actor.admin) != (self.reader.user_id, self.reader.admin):
+            self.leave()
 
     def notice(self, sentence: str) -> None:
         """A short notice of something that did not work."""
@@ -61,6 +80,8 @@ def page(services: Services, live: Live, path: str, title: str) -> Callable[[Bui
     """Serve the decorated function as a live page at `path`; it may answer with a Response instead."""
 
     def register(build: Build) -> Build:
+        live.paths.add(path)
+
         @ui.page(path, title=title, response_timeout=20.0)
         async def view(request: Request, client: Client) -> Response | None:
             try:
@@ -85,14 +106,12 @@ def _surround(frame: Frame) -> None:
     client = frame.client
     client.content.props("id=content tabindex=-1").classes("page")
     ui.add_head_html(theme.head())
-    path = frame.request.url.path
-    stores = theme.NavItem(texts.SHELL["stores"], "/", "stores", current=path == "/" or path.startswith("/stores/"))
-    platform = theme.NavItem(texts.SHELL["platform"], "/platform", "cluster", current=path == "/platform")
     ui.add_body_html(
         theme.shell(
             texts=texts.SHELL,
-            navigation=[stores, platform] if frame.reader.admin else [stores],
+            navigation=_navigation(frame),
             email=frame.reader.email,
+            account=ACCOUNT if ACCOUNT in frame.live.paths else "",
             cluster=cluster_line(frame.services.status()),
         )
     )
@@ -101,6 +120,17 @@ def _surround(frame: Frame) -> None:
         client.run_javascript(f"Storefleet.cluster({json.dumps(asdict(cluster_line(status)))})")
 
     frame.until_gone(frame.live.follow_cluster(show))
+    frame.until_gone(frame.live.check_readers(frame.check_reader))
+
+
+def _navigation(frame: Frame) -> list[theme.NavItem]:
+    """The entries whose pages are served, and meant for who reads."""
+    here = frame.request.url.path
+    return [
+        theme.NavItem(texts.SHELL[key], path, key, current=here == path or here.startswith(below))
+        for key, path, below, admins in NAVIGATION
+        if path in frame.live.paths and (frame.reader.admin or not admins)
+    ]
 
 
 def cluster_line(status: ClusterStatus) -> theme.Cluster:
