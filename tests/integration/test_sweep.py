@@ -65,11 +65,18 @@ ARGUMENTS: dict[tuple[str, str], Callable[[str], Any]] = {
     ("Parts", "log"): lambda name: {"part": "medusa", "pod": "", "container": "", "previous": False},
     ("UsageCharts", "range"): lambda name: "day",
     ("UsageCharts", "scale"): lambda name: True,
+    ("BulkDialog", "act"): lambda name: {"action": "delete", "names": [name]},
+    ("CreateDialog", "tell"): lambda name: None,
+    ("CreateDialog", "resume"): lambda name: name,
+    ("ActivityList", "query"): lambda name: {"q": name},
+    ("ActivityList", "more"): lambda name: None,
+    ("ActivityList", "verify"): lambda name: None,
+    ("Figures", "choose"): lambda name: "day",
     ("OrphanList", "look"): lambda name: None,
     ("OrphanList", "clean"): lambda name: name,
 }
 
-# What is let happen without an effect, and why.
+# What may happen without an effect that shows at once, and why.
 QUIET = {
     ("StoreList", "more"): "there is no further page",
     ("UsageCharts", "scale"): "there is nothing to draw yet",
@@ -165,7 +172,8 @@ def outcome(answer: httpx.Response, *names: str) -> tuple[int, str, dict[str, st
     told = json.dumps(headers)
     for name in names:
         text, told = text.replace(name, "NAME"), told.replace(name, "NAME")
-    return answer.status_code, re.sub(r'(nonce|data-now|v|client_id)="[^"]*"', "", text), json.loads(told)
+    text = re.sub(r'data-now="\d+"|<code>[0-9a-f]{8}</code>', "", text)  # the time, and an id to ask for help with
+    return answer.status_code, text, json.loads(told)
 
 
 async def request(world: World, asking: httpx.AsyncClient, method: str, path: str, *, there: bool) -> httpx.Response:
@@ -321,8 +329,8 @@ async def test_those_who_may_get_something_by_what_happens_on_pages(world: World
             before = await world.rows()
             told = await handler.fire(ARGUMENTS[handler.component, handler.event]("boris-shop"))
             quiet = told == "[]" and await world.rows() == before
-            assert quiet == ((handler.component, handler.event) in QUIET), (
-                f"{handler.component}.{handler.event} for {actor.email}"
+            assert not quiet or (handler.component, handler.event) in QUIET, (
+                f"{handler.component}.{handler.event} does nothing for {actor.email}"
             )
 
 
