@@ -21,7 +21,7 @@ from sqlmodel import SQLModel, col, select, update
 
 from app import api
 from app.actor import Actor
-from app.models import User, UserSession
+from app.models import Token, User, UserSession
 from app.services import Services
 from provisioning.models import AuditEntry, Outcome, now
 from tests.integration.conftest import token_of
@@ -35,50 +35,92 @@ PUBLIC = {
     ("GET", "/api/openapi.json"): "the API's description",
 }
 
-# Path parameters: another tenant's (of anna's), and the same for what is not there.
-PARAMETERS: dict[str, tuple[Callable[["World"], str], str]] = {
-    "name": (lambda world: world.store, "not-there"),
-    "email": (lambda world: world.anna.email, "not-there@example.com"),
-    "id": (lambda world: world.store_id, "0" * 32),
+
+@dataclass(frozen=True)
+class Target:
+    """What somebody may be after: one tenant's things."""
+
+    store: str
+    email: str
+    token: str = "0" * 32
+    session: str = "1" * 32
+    invitation: str = "2" * 32
+    orphan: str = "3" * 32
+
+    def parts(self) -> list[str]:
+        return sorted(vars(self).values(), key=len, reverse=True)
+
+
+NOTHING = Target("not-there", "not-there@example.com", "a" * 32, "b" * 32, "c" * 32, "d" * 32)
+
+# Path parameters, by what stands before them in the path, or by their names alone.
+PARAMETERS: dict[str, Callable[[Target], str]] = {
+    "name": lambda of: of.store,
+    "email": lambda of: of.email,
+    "orphans/id": lambda of: of.orphan,
+    "tokens/id": lambda of: of.token,
+    "sessions/id": lambda of: of.session,
+    "invitations/id": lambda of: of.invitation,
 }
 
-# Bodies that would be understood, by route.  A list: each of them is tried.
+# Bodies that would be understood, by route.
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/stores"): {"name": "brand-new", "options": {"title": "New"}},
     ("POST", "/api/v1/stores/{name}/rotate-secrets"): {"secrets": ["database"]},
     ("PUT", "/api/v1/users/{email}/limit"): {"stores": 7},
+    ("PATCH", "/api/v1/users/{email}"): {"disabled": False},
+    ("POST", "/api/v1/invitations"): {"email": "new@example.com"},
+    ("POST", "/api/v1/tokens"): {"name": "new", "scope": "read", "days": 1},
 }
 
-# What the components' events carry, where that is anything; `name` is the store's.
-ARGUMENTS: dict[tuple[str, str], Callable[[str], Any]] = {
-    ("StoreList", "query"): lambda name: {"q": name, "state": ""},
-    ("StoreList", "more"): lambda name: None,
-    ("StoreList", "create"): lambda name: None,
-    ("StoreList", "undo"): lambda name: name,
-    ("CreateDialog", "check"): lambda name: "brand-new",
-    ("CreateDialog", "create"): lambda name: {"name": "brand-new", "template": "medusa", "plan": "small"},
-    ("StoreHeader", "delete"): lambda name: None,
-    ("StoreHeader", "undo"): lambda name: None,
-    ("Failure", "retry"): lambda name: None,
-    ("SignInDetails", "reveal"): lambda name: None,
-    ("DeleteDialog", "confirm"): lambda name: None,
-    ("Parts", "log"): lambda name: {"part": "medusa", "pod": "", "container": "", "previous": False},
-    ("UsageCharts", "range"): lambda name: "day",
-    ("UsageCharts", "scale"): lambda name: True,
-    ("BulkDialog", "act"): lambda name: {"action": "delete", "names": [name]},
-    ("CreateDialog", "tell"): lambda name: None,
-    ("CreateDialog", "resume"): lambda name: name,
-    ("ActivityList", "query"): lambda name: {"q": name},
-    ("ActivityList", "more"): lambda name: None,
-    ("ActivityList", "verify"): lambda name: None,
-    ("Figures", "choose"): lambda name: "day",
-    ("OrphanList", "look"): lambda name: None,
-    ("OrphanList", "clean"): lambda name: name,
+# What the components' events carry, where that is anything; for what somebody is `after`.
+ARGUMENTS: dict[tuple[str, str], Callable[[Target], Any]] = {
+    ("StoreList", "query"): lambda of: {"q": of.store, "state": ""},
+    ("StoreList", "more"): lambda of: None,
+    ("StoreList", "create"): lambda of: None,
+    ("StoreList", "undo"): lambda of: of.store,
+    ("CreateDialog", "check"): lambda of: "brand-new",
+    ("CreateDialog", "create"): lambda of: {"name": "brand-new", "template": "medusa", "plan": "small"},
+    ("StoreHeader", "delete"): lambda of: None,
+    ("StoreHeader", "undo"): lambda of: None,
+    ("Failure", "retry"): lambda of: None,
+    ("SignInDetails", "reveal"): lambda of: None,
+    ("DeleteDialog", "confirm"): lambda of: None,
+    ("Parts", "log"): lambda of: {"part": "medusa", "pod": "", "container": "", "previous": False},
+    ("UsageCharts", "range"): lambda of: "day",
+    ("UsageCharts", "scale"): lambda of: True,
+    ("BulkDialog", "act"): lambda of: {"action": "delete", "names": [of.store]},
+    ("CreateDialog", "tell"): lambda of: None,
+    ("CreateDialog", "resume"): lambda of: of.store,
+    ("ActivityList", "query"): lambda of: {"q": of.store},
+    ("ActivityList", "more"): lambda of: None,
+    ("ActivityList", "verify"): lambda of: None,
+    ("Figures", "choose"): lambda of: "day",
+    ("OrphanList", "look"): lambda of: None,
+    ("OrphanList", "clean"): lambda of: of.orphan,
+    ("AccountSettings", "password"): lambda of: ["wrong", "a new password"],
+    ("AccountSettings", "end"): lambda of: of.session,
+    ("AccountSettings", "endOthers"): lambda of: None,
+    ("AccountSettings", "make"): lambda of: ["new", "read", 1],
+    ("AccountSettings", "revoke"): lambda of: of.token,
+    ("AccountSettings", "disconnect"): lambda of: None,
+    ("People", "search"): lambda of: of.email,
+    ("People", "more"): lambda of: [of.email, ""],
+    ("People", "invite"): lambda of: ["new@example.com", False],
+    ("People", "takeBack"): lambda of: of.invitation,
+    ("People", "open"): lambda of: of.email,
+    ("People", "role"): lambda of: [of.email, False],
+    ("People", "limit"): lambda of: [of.email, 3],
+    ("People", "disable"): lambda of: [of.email, True],
+    ("People", "end"): lambda of: [of.email, of.session],
+    ("StoreNotifications", "wanted"): lambda of: None,
 }
 
 # What may happen without an effect that shows at once, and why.
 QUIET = {
+    ("StoreNotifications", "wanted"): "what happens later is told",
     ("StoreList", "more"): "there is no further page",
+    ("Figures", "choose"): "the page draws anew by itself, a moment later",
     ("UsageCharts", "scale"): "there is nothing to draw yet",
     ("UsageCharts", "range"): "the page draws anew by itself, a moment later",
 }
@@ -88,31 +130,27 @@ FORMS = {
     "/sign-in": "people who are not signed in begin here",
     "/sign-out": "ends one's own session",
     "/setup": "needs a link that is shown once, on the console",
+    "/invitation": "needs a link that one person was sent",
+    "/sign-in/oidc": "people who are not signed in begin here",
+    "/sign-in/oidc/callback": "needs what the provider and our own cookie say",
     "/assets/{fingerprint}/{name}": "style and script, the same for everybody",
     "/favicon.ico": "a picture",
 }
 
 
+CHANGE = ("content-length", "content-security-policy")  # headers that differ in any two answers
+
+
 @dataclass
 class World:
-    """Two tenants with a store each, an administrator, and what gives anna away."""
+    """Two tenants with a store each, and an administrator."""
 
     parts: Services
     anna: Actor
     boris: Actor
     admin: Actor
-    store: str = "annas-shop"
-    store_id: str = ""
-    marks: list[str] = field(default_factory=list)
-
-    def parameters(self, path: str, *, there: bool = True) -> str:
-        """`path` with its parameters filled in."""
-
-        def fill(found: re.Match[str]) -> str:
-            theirs, missing = PARAMETERS[found.group(1)]
-            return theirs(self) if there else missing
-
-        return re.sub(r"\{(\w+)(?::\w+)?\}", fill, path)
+    theirs: Target = NOTHING  # anna's
+    marks: list[str] = field(default_factory=list)  # what gives anna away
 
     async def cookie(self, actor: Actor) -> str:
         user = await self.parts.users.by_email(actor.email)
@@ -126,6 +164,10 @@ class World:
             columns = {each.name: [column for column in each.c if column.name != "last_used_at"] for each in tables}
             return {name: sorted(map(repr, await session.exec(select(*of)))) for name, of in columns.items()}
 
+    def leaks(self, told: str, asked: str = "") -> list[str]:
+        """What of anna's is told; not that somebody named her in asking."""
+        return [mark for mark in self.marks if mark in told and not (mark == self.anna.email and "{email}" in asked)]
+
     async def entries(self) -> list[AuditEntry]:
         async with self.parts.database.session() as session:
             return list(await session.exec(select(AuditEntry).order_by(col(AuditEntry.id))))
@@ -137,11 +179,16 @@ class World:
 @pytest.fixture
 async def world(parts: Services, anna: Actor, boris: Actor, admin: Actor) -> AsyncIterator[World]:
     made = World(parts, anna, boris, admin)
-    store = await parts.stores.create(anna, made.store, options={"title": "Annas geheimer Laden"})
+    store = await parts.stores.create(anna, "annas-shop", options={"title": "Annas geheimer Laden"})
     await parts.stores.create(boris, "boris-shop")
-    secret = await parts.stores.credentials(anna, made.store)
-    made.store_id = store.id
-    made.marks = [anna.email, anna.user_id, store.id, secret.password, "geheimer"]
+    secret = await parts.stores.credentials(anna, store.name)
+    token = await token_of(parts, anna)
+    await made.cookie(anna)
+    async with parts.database.session() as session:
+        tokens = (await session.exec(select(Token.id).where(col(Token.user_id) == anna.user_id))).one()
+        sessions = (await session.exec(select(UserSession).where(col(UserSession.user_id) == anna.user_id))).one()
+    made.theirs = Target(store.name, anna.email, tokens, getattr(sessions, "id", "1" * 32))
+    made.marks = [anna.email, anna.user_id, store.id, secret.password, "geheimer", token]
     async with whole(parts):
         yield made
 
@@ -164,44 +211,45 @@ def api_routes(parts: Services) -> list[tuple[str, str, Any]]:
     return [(*key, routes[key]) for key in sorted(routes) if key[0] != "HEAD"]
 
 
-def outcome(answer: httpx.Response, *names: str) -> tuple[int, str, dict[str, str]]:
+def outcome(answer: httpx.Response, of: Target) -> tuple[int, str, str]:
     """The whole answer, whatever was asked for left out of it."""
-    text, headers = answer.text, dict(answer.headers)
-    for each in ("content-length", "content-security-policy"):
-        headers.pop(each, None)
-    told = json.dumps(headers)
-    for name in names:
-        text, told = text.replace(name, "NAME"), told.replace(name, "NAME")
-    text = re.sub(r'data-now="\d+"|<code>[0-9a-f]{8}</code>', "", text)  # the time, and an id to ask for help with
-    return answer.status_code, text, json.loads(told)
+    headers = {name: value for name, value in answer.headers.items() if name not in CHANGE}
+    text = re.sub(r'data-now="\d+"|<code>[0-9a-f]{8}</code>', "", answer.text)  # the time, and an id to quote
+    return answer.status_code, without(text, of), without(json.dumps(headers), of)
 
 
-async def request(world: World, asking: httpx.AsyncClient, method: str, path: str, *, there: bool) -> httpx.Response:
-    body = BODIES.get((method, path))
-    return await asking.request(method, world.parameters(path, there=there), json=body)
+PARAMETER = re.compile(r"(?:(\w+)/)?\{(\w+)(?::\w+)?\}")
 
 
-def asked_for(world: World, path: str) -> tuple[str, ...]:
-    names = re.findall(r"\{(\w+)", path)
-    return tuple(each for name in names for each in (PARAMETERS[name][0](world), PARAMETERS[name][1]))
+def keys(path: str) -> list[str]:
+    """The entries of PARAMETERS that `path` asks for."""
+    return [name if name in PARAMETERS else f"{before}/{name}" for before, name in PARAMETER.findall(path)]
+
+
+def filled(path: str, of: Target) -> str:
+    values = [PARAMETERS[key](of) for key in keys(path)]
+    return re.sub(r"\{[^}]*\}", lambda _: values.pop(0), path)
+
+
+async def request(asking: httpx.AsyncClient, method: str, path: str, of: Target) -> httpx.Response:
+    return await asking.request(method, filled(path, of), json=BODIES.get((method, path)))
+
+
+def without(told: str, of: Target) -> str:
+    """What was said, whatever was asked for left out of it."""
+    for part, name in zip(of.parts(), NOTHING.parts(), strict=True):
+        told = told.replace(part, name)
+    return told
 
 
 async def test_nothing_is_left_out(world: World) -> None:
     unknown = []
     for method, path, route in api_routes(world.parts):
-        unknown += [
-            f"PARAMETERS[{name!r}]: what {method} {path} takes, of another tenant and of nobody"
-            for name in re.findall(r"\{(\w+)", path)
-            if name not in PARAMETERS
-        ]
+        unknown += [f"PARAMETERS[{key!r}]: what {method} {path} takes" for key in keys(path) if key not in PARAMETERS]
         if getattr(route, "body_field", None) is not None and (method, path) not in BODIES:
             unknown.append(f"BODIES[({method!r}, {path!r})]: a body that would be understood")
     for path in Client.page_routes.values():
-        unknown += [
-            f"PARAMETERS[{name!r}]: what the page {path} takes"
-            for name in re.findall(r"\{(\w+)", path)
-            if name not in PARAMETERS
-        ]
+        unknown += [f"PARAMETERS[{key!r}]: what the page {path} takes" for key in keys(path) if key not in PARAMETERS]
     for actor in (world.boris, world.admin):
         async for handler in handlers_of(world, actor, await world.cookie(actor)):
             if (handler.component, handler.event) not in ARGUMENTS:
@@ -222,32 +270,31 @@ def everything_else() -> list[str]:
 
 async def test_another_tenant_gets_nothing_by_the_api(world: World) -> None:
     before = world.of_anna(await world.rows())
-    session = browser(world.parts, await world.cookie(world.boris))
-    token = browser(world.parts, Authorization=f"Bearer {await token_of(world.parts, world.boris)}")
-    async with session, token:
-        for method, path, _ in api_routes(world.parts):
-            if (method, path) in PUBLIC:
-                continue
-            for asking in (session, token):
-                theirs = await request(world, asking, method, path, there=True)
+    for method, path, _ in api_routes(world.parts):
+        if (method, path) in PUBLIC:
+            continue
+        # Made anew for each, since some of them end their own session or token.
+        session = browser(world.parts, await world.cookie(world.boris))
+        token = browser(world.parts, Authorization=f"Bearer {await token_of(world.parts, world.boris)}")
+        for asking in (session, token):
+            async with asking:
+                theirs = await request(asking, method, path, world.theirs)
+                assert not world.leaks(theirs.text + str(theirs.headers), path), f"{method} {path} leaks"
                 if "{" in path:
-                    missing = await request(world, asking, method, path, there=False)
-                    names = asked_for(world, path)
-                    assert outcome(theirs, *names) == outcome(missing, *names), f"{method} {path} tells what is there"
+                    missing = await request(asking, method, path, NOTHING)
+                    assert outcome(theirs, world.theirs) == outcome(missing, NOTHING), f"{method} {path} is an oracle"
                     assert theirs.status_code in (403, 404), f"{method} {path}"
-                answer = theirs.text + str(theirs.headers)
-                assert not [mark for mark in world.marks if mark in answer], f"{method} {path} leaks"
     assert world.of_anna(await world.rows()) == before
 
 
 async def test_what_is_refused_is_in_the_trail(world: World) -> None:
     """Each attempt to change what is another's: who it was, and that it was refused."""
-    async with browser(world.parts, await world.cookie(world.boris)) as asking:
-        for method, path, _ in api_routes(world.parts):
-            if method == "GET":
-                continue
+    for method, path, _ in api_routes(world.parts):
+        if method == "GET":
+            continue
+        async with browser(world.parts, await world.cookie(world.boris)) as asking:
             before = await world.entries()
-            answer = await request(world, asking, method, path, there=True)
+            answer = await request(asking, method, path, world.theirs)
             new = (await world.entries())[len(before) :]
             assert new, f"{method} {path} ({answer.status_code}) is in no trail"
             assert {entry.actor for entry in new} == {world.boris.email}
@@ -264,35 +311,34 @@ async def test_strangers_get_nothing_by_the_api(world: World) -> None:
     for asking in strangers:
         async with asking:
             for method, path, _ in api_routes(world.parts):
-                theirs = await request(world, asking, method, path, there=True)
+                theirs = await request(asking, method, path, world.theirs)
                 if (method, path) in PUBLIC:
                     assert not [mark for mark in world.marks if mark in theirs.text], f"{method} {path}"
                     continue
                 assert theirs.status_code == 401, f"{method} {path}"
                 if "{" in path:
-                    missing = await request(world, asking, method, path, there=False)
-                    assert outcome(theirs) == outcome(missing), f"{method} {path} tells what is there"
+                    missing = await request(asking, method, path, NOTHING)
+                    assert outcome(theirs, world.theirs) == outcome(missing, NOTHING), f"{method} {path} is an oracle"
     assert await world.rows() == {**before, "users": (await world.rows())["users"]}
 
 
 async def test_those_who_may_do_get_something_by_the_api(world: World) -> None:
     """The sweep's requests are such as would be answered: what it shows is not that they are malformed."""
-    async with browser(world.parts, await world.cookie(world.admin)) as asking:
-        routes = [each for each in api_routes(world.parts) if not each[1].endswith("/stream")]  # which has no end
-        for method, path, _ in sorted(routes, key=lambda each: each[0] == "DELETE"):
-            answer = await request(world, asking, method, path, there=True)
+    routes = [each for each in api_routes(world.parts) if not each[1].endswith("/stream")]  # which has no end
+    for method, path, _ in sorted(routes, key=lambda each: each[0] == "DELETE"):
+        async with browser(world.parts, await world.cookie(world.admin)) as asking:
+            answer = await request(asking, method, path, world.theirs)
             assert answer.status_code not in (400, 401, 403, 405, 422), f"{method} {path}: {answer.text}"
 
 
 async def test_another_tenant_gets_nothing_by_pages(world: World) -> None:
     async with browser(world.parts, await world.cookie(world.boris)) as asking:
         for path in Client.page_routes.values():
-            theirs, handlers = await open_page(asking, world.parameters(path))
-            assert not [mark for mark in world.marks if mark in theirs.text], path
+            theirs, handlers = await open_page(asking, filled(path, world.theirs))
+            assert not world.leaks(theirs.text, path), path
             if "{" in path:
-                missing, _ = await open_page(asking, world.parameters(path, there=False))
-                names = asked_for(world, path)
-                assert outcome(theirs, *names) == outcome(missing, *names), f"{path} tells what is there"
+                missing, _ = await open_page(asking, filled(path, NOTHING))
+                assert outcome(theirs, world.theirs) == outcome(missing, NOTHING), f"{path} is an oracle"
                 assert (theirs.status_code, handlers) == (404, [])
 
 
@@ -301,7 +347,7 @@ async def test_strangers_are_led_to_sign_in_by_every_page_and_leave_nothing_behi
         async with browser(world.parts, cookie) as asking:
             for path in Client.page_routes.values():
                 known = set(Client.instances)
-                theirs, missing = [await asking.get(world.parameters(path, there=there)) for there in (True, False)]
+                theirs, missing = [await asking.get(filled(path, of)) for of in (world.theirs, NOTHING)]
                 assert theirs.status_code == 303, path
                 assert theirs.headers["location"].startswith("/sign-in"), path
                 assert theirs.text == missing.text == ""
@@ -312,22 +358,22 @@ async def test_another_tenant_gets_nothing_by_what_happens_on_pages(world: World
     before = world.of_anna(await world.rows())
     async for handler in handlers_of(world, world.boris, await world.cookie(world.boris)):
         arguments = ARGUMENTS[handler.component, handler.event]
-        theirs = await handler.fire(arguments(world.store))
-        missing = await handler.fire(arguments("not-there"))
         where = f"{handler.component}.{handler.event}"
-        assert not [mark for mark in world.marks if mark in theirs], where
-        if arguments(world.store) != arguments("not-there"):
-            assert theirs.replace(world.store, "not-there") == missing, f"{where} tells what is there"
+        theirs = without(await handler.fire(arguments(world.theirs)), world.theirs)
+        assert not world.leaks(theirs), where
+        if arguments(world.theirs) != arguments(NOTHING):
+            assert theirs == without(await handler.fire(arguments(NOTHING)), NOTHING), f"{where} is an oracle"
     assert world.of_anna(await world.rows()) == before
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 async def test_those_who_may_get_something_by_what_happens_on_pages(world: World) -> None:
     """As for the API: what the sweep lets happen would be heard."""
+    own = Target("boris-shop", world.boris.email)
     for actor in (world.boris, world.admin):
         async for handler in handlers_of(world, actor, await world.cookie(actor)):
             before = await world.rows()
-            told = await handler.fire(ARGUMENTS[handler.component, handler.event]("boris-shop"))
+            told = await handler.fire(ARGUMENTS[handler.component, handler.event](own))
             quiet = told == "[]" and await world.rows() == before
             assert not quiet or (handler.component, handler.event) in QUIET, (
                 f"{handler.component}.{handler.event} does nothing for {actor.email}"
@@ -364,8 +410,9 @@ async def test_a_page_that_is_still_open_does_nothing_more(world: World, end: An
         boris = await world.parts.users.by_email(world.boris.email)
         assert boris is not None
         private = [*world.marks, boris.id, "boris-shop.localhost"]
+        own = Target("boris-shop", world.boris.email)
         for handler in handlers:
-            told = await handler.fire(ARGUMENTS[handler.component, handler.event]("boris-shop"))
+            told = await handler.fire(ARGUMENTS[handler.component, handler.event](own))
             where = f"{handler.component}.{handler.event}"
             assert not [mark for mark in private if mark in told], f"{where} answers {actor.email}, who is out"
         assert await world.rows() == before
@@ -385,7 +432,6 @@ async def handlers_of(world: World, actor: Actor, cookie: str) -> AsyncIterator[
     """All that can happen on the pages that `actor` may open (of boris: on those of his own store)."""
     async with browser(world.parts, cookie) as asking:
         for path in Client.page_routes.values():
-            mine = path.replace("{name}", "boris-shop")
-            _, handlers = await open_page(asking, world.parameters(mine))
+            _, handlers = await open_page(asking, filled(path, Target("boris-shop", world.boris.email)))
             for handler in handlers:
                 yield handler
