@@ -408,7 +408,8 @@ class Stores:
                     await session.commit()
                     self._tell(store)
                 return (await self._views(session, [store]))[0]
-        raise Problem(409, "The store is changing right now. Try again.", retry_after=1)
+        async with refusals(self._database, actor.who, action, name):
+            raise Problem(409, "The store is changing right now. Try again.", retry_after=1)
 
     async def _find(self, session: AsyncSession, actor: Actor, name: str) -> Store:
         if not names.PATTERN.fullmatch(name):
