@@ -17,7 +17,7 @@ from nicegui import app as nicegui_app
 from nicegui import core, ui
 from starlette.routing import Route
 
-from app import api, pages, sign_in, startup
+from app import api, oidc_sign_in, pages, sign_in, startup
 from app.command_error import CommandError
 from app.guard import Guard
 from app.services import Services, compose
@@ -43,6 +43,7 @@ def build(settings: Settings) -> Services:
     # First, and with their paths as they are: the API's own application answers whatever begins so.
     nicegui_app.router.routes[:0] = [Route(path, rest) for path in ("/api", "/api/{rest:path}", "/healthz", "/readyz")]
     nicegui_app.include_router(sign_in.router(services))
+    nicegui_app.include_router(oidc_sign_in.router(services))
     live = pages.register(services)
     nicegui_app.on_shutdown(live.stop)
     nicegui_app.add_middleware(Guard, url=settings.url)
@@ -122,7 +123,7 @@ class Runtime:
     async def _start(self) -> None:
         try:
             if not self._services.database.is_sqlite:
-                listener = Listener(self._services.database, self._hear)
+                listener = Listener(self._services.database, self._hear, self._services.user_changes.publish)
                 self._parts.push_async_callback(listener.stop)
                 listener.start()
             kubeconfig, ingress_url = self._target.kubeconfig, self._services.settings.ingress_url

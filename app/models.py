@@ -102,7 +102,7 @@ class SignInFailure(SQLModel, table=True):
     id: str = Field(default_factory=lambda: uuid.uuid4().hex, primary_key=True)
     at: datetime = Field(default_factory=now, sa_type=UTCDateTime, index=True)
     account: str = Field(index=True)  # a hash: people type passwords into the wrong field
-    address: str = Field(index=True)
+    place: str = Field(index=True)  # an address, a network of addresses, or a browser that is known
     filled: str = ""  # the measure that was full with it
 
 

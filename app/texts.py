@@ -8,7 +8,9 @@ SHELL = {
     "navigation": "Main",
     "stores": "Stores",
     "platform": "Platform",
+    "users": "Users",
     "account": "Account",
+    "account_page": "Account",
     "signed_in_as": "Signed in as",
     "theme": "Theme",
     "theme_system": "System",
@@ -23,11 +25,22 @@ SIGN_IN = {
     "email": "E-mail address",
     "password": "Password",
     "submit": "Sign in",
+    "or": "or",
+    "by_provider": "Sign in with {name}",
 }
 
 SETUP = {
     "title": "Welcome to Storefleet",
     "lead": "Make the first account. It is the platform’s administrator.",
+    "email": "E-mail address",
+    "password": "Password",
+    "rule": "At least 8 characters; a few words in a row are best.",
+    "submit": "Create the account",
+}
+
+INVITATION = {
+    "title": "You are invited",
+    "lead": "Choose a password, and your account is made.",
     "email": "E-mail address",
     "password": "Password",
     "rule": "At least 8 characters; a few words in a row are best.",
@@ -47,6 +60,12 @@ CLUSTER = {
 MISSING: dict[str, Any] = {
     "page": ("404", "There is no such page", "The address may be mistyped, or what was here is gone."),
     "store": ("404", "There is no such store", "It may have been deleted, or it belongs to somebody else."),
+    "invitation": (
+        "404",
+        "This invitation cannot be used",
+        "It has been used, taken back, replaced by a newer one, or it is older than three days. Ask whoever invited you "
+        "for another.",
+    ),
     "broken": (
         "500",
         "Something went wrong here",

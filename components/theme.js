@@ -2,6 +2,7 @@
 // language, short notices.  Loaded before anything is drawn, so that a page never flashes in the wrong theme.
 (() => {
   const THEME = "storefleet.theme";
+  const NOTIFY = "storefleet.notify";
   const root = document.documentElement;
 
   function stored() {
@@ -90,6 +91,19 @@
       const note = Object.assign(document.createElement("div"), { className: wrong ? "toast wrong" : "toast", textContent: text });
       region.replaceChildren(note);
       setTimeout(() => note.remove(), wrong ? 9000 : 2600);
+    },
+    // Does this browser want to be told when a store is ready or has failed, and may it be?
+    notifications() {
+      try { return localStorage.getItem(NOTIFY) === "yes" && Notification.permission === "granted"; } catch { return false; }
+    },
+    // Begin or end that; false where the browser does not let us.
+    async setNotifications(wanted) {
+      try {
+        if (wanted && (await Notification.requestPermission()) !== "granted") return false;
+        localStorage.setItem(NOTIFY, wanted ? "yes" : "no");
+      } catch { return false; }
+      dispatchEvent(new Event("storefleet-notifications"));
+      return true;
     },
     // How it stands with the cluster; the shell was served with the same markup.
     cluster({ state, line, notice }) {

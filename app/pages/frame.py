@@ -1,5 +1,6 @@
 """What every live page has in common: somebody signed in, our shell around it, and our own words when it breaks."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from app import texts
 from app.actor import Actor
 from app.pages.live import Live
 from app.pages.missing import failure_id, render_missing
+from app.pages.notifications import notify
 from app.problems import Problem
 from app.services import Services
 from app.sign_in import actor_of, sign_in_address
@@ -21,6 +23,8 @@ from components import theme
 
 Answer = TypeVar("Answer")
 
+LAST_WORDS = 0.5  # seconds for what was sent to reach the browser
+
 
 class Frame:
     """A page being served to one browser."""
@@ -28,6 +32,9 @@ class Frame:
     def __init__(self, services: Services, live: Live, request: Request, actor: Actor, client: Client) -> None:
         self.services, self.live, self.request, self.client = services, live, request, client
         self.reader = actor  # who opened the page
+        self._ends: list[Callable[[], None]] = []
+        client.on_delete(self._end)
+        self.until_gone(live.open_pages.add(self))
 
     async def attempt(self, act: Callable[[Actor], Awaitable[Answer]]) -> tuple[Answer | None, str | None]:
         """Let whoever is signed in now do `act`: (its answer, None), or (None, a sentence that says why not).
@@ -50,8 +57,22 @@ class Frame:
         self.client.run_javascript(f"Storefleet.toast({json.dumps(sentence)}, true)")
 
     def until_gone(self, end: Callable[[], None]) -> None:
-        """Call `end` when the browser has left the page for good."""
-        self.client.on_delete(end)
+        """Call `end` when the browser has left the page for good, or its reader may not see it any more."""
+        self._ends.append(end)
+
+    async def close(self) -> None:
+        """Take the page away from its reader: nothing is shown on it any more, and nothing can be done by it."""
+        self._end()
+        if self.client.is_deleted:
+            return
+        self.client.run_javascript("location.reload()")  # leads to sign-in and back here
+        await asyncio.sleep(LAST_WORDS)
+        if not self.client.is_deleted:
+            self.client.delete()
+
+    def _end(self) -> None:
+        while self._ends:
+            self._ends.pop()()
 
 
 Build = Callable[[Frame], Awaitable[Response | None]]
@@ -87,10 +108,11 @@ def _surround(frame: Frame) -> None:
     path = frame.request.url.path
     stores = theme.NavItem(texts.SHELL["stores"], "/", "stores", current=path == "/" or path.startswith("/stores/"))
     platform = theme.NavItem(texts.SHELL["platform"], "/platform", "cluster", current=path == "/platform")
+    users = theme.NavItem(texts.SHELL["users"], "/users", "users", current=path == "/users")
     ui.add_body_html(
         theme.shell(
             texts=texts.SHELL,
-            navigation=[stores, platform] if frame.reader.admin else [stores],
+            navigation=[stores, platform, users] if frame.reader.admin else [stores],
             email=frame.reader.email,
             cluster=_cluster(frame.services.status()),
         )
@@ -100,6 +122,7 @@ def _surround(frame: Frame) -> None:
         client.run_javascript(f"Storefleet.cluster({json.dumps(asdict(_cluster(status)))})")
 
     frame.until_gone(frame.live.follow_cluster(show))
+    notify(frame)
 
 
 def _cluster(status: ClusterStatus) -> theme.Cluster:

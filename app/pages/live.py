@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from app.actor import Actor
+from app.pages.open_pages import OpenPages
 from app.problems import Problem
 from app.services import Services
 from app.status import ClusterStatus
@@ -98,6 +99,7 @@ class Live:
         self._waiting: list[Change] = []
         self._sender: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self.open_pages = OpenPages(services)
         services.changes.subscribe(self._on_change)
 
     def follow(self, listener: Listener) -> Callable[[], None]:
@@ -113,6 +115,7 @@ class Live:
         return lambda: self._cluster_listeners.remove(listener) if listener in self._cluster_listeners else None
 
     async def stop(self) -> None:
+        await self.open_pages.stop()
         for task in (self._sender, self._watcher):
             if task is not None:
                 task.cancel()

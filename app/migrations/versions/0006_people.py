@@ -58,11 +58,11 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("at", TIME, nullable=False),
         sa.Column("account", sa.String(), nullable=False),
-        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
         sa.Column("filled", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sign_in_failure"),
     )
-    for column in ("at", "account", "address"):
+    for column in ("at", "account", "place"):
         op.create_index(f"ix_sign_in_failure_{column}", "sign_in_failure", [column])
     op.create_table(
         "oidc_used_state",
