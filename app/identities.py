@@ -81,7 +81,7 @@ class Identities:
             if actor.via != "session":
                 raise Problem(403, "Sign in to connect your account.")
             if identified.email != actor.email:
-                raise Problem(403, f"The provider knows you as {identified.email}, which is not this account's address.")
+                raise Problem(403, f"The provider knows you as {identified.email}, which is another address.")
             async with self._database.session() as session:
                 user = await session.get(User, actor.user_id)
                 if user is None or (await session.get(Identity, (identified.issuer, identified.subject))):

@@ -87,9 +87,7 @@ class Sessions:
         query = (
             select(UserSession.id, User.admin)
             .join(User, col(User.id) == col(UserSession.user_id))
-            .where(
-                col(UserSession.id).in_(ids), col(UserSession.expires_at) > now(), col(User.disabled).is_(False)
-            )
+            .where(col(UserSession.id).in_(ids), col(UserSession.expires_at) > now(), col(User.disabled).is_(False))
         )
         async with self._database.session() as session:
             return dict((await session.exec(query)).all())
@@ -105,9 +103,7 @@ class Sessions:
         async with self._database.session() as session:
             found = await session.exec(query)
             return [
-                SessionView(
-                    **row.model_dump(exclude={"id_hash", "user_id"}), current=row.id == actor.session_id
-                )
+                SessionView(**row.model_dump(exclude={"id_hash", "user_id"}), current=row.id == actor.session_id)
                 for row in found
             ]
 

@@ -66,7 +66,9 @@ class Settings(BaseSettings):
         "other three and `STOREFLEET_URL`; `<STOREFLEET_URL>/sign-in/oidc/callback` is to be registered there.",
     )
     oidc_client_id: str = Field(default="", description="What the provider calls us.")
-    oidc_client_secret: SecretStr = Field(default=SecretStr(""), description="What proves to the provider that it is us.")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="What proves to the provider that it is us."
+    )
     oidc_domains: str = Field(
         default="",
         description="Domains of e-mail addresses, separated by commas, whose people the provider may sign in: exactly "
@@ -185,7 +187,7 @@ class Settings(BaseSettings):
     @classmethod
     def _domains(cls, domains: str) -> str:
         for each in filter(None, (part.strip() for part in domains.split(","))):
-            if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*", each):
+            if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", each.lower()):
                 raise ValueError("lists what is no domain; write example.com, example.org")
         return domains
 

@@ -7,7 +7,7 @@ one gains nothing by it that its end does not take away.
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel
-from sqlalchemy import or_, update
+from sqlalchemy import ColumnElement, or_, update
 from sqlmodel import col, delete, select
 
 from app import proofs
@@ -169,7 +169,7 @@ class Tokens:
         )
 
 
-def _lives() -> object:
+def _lives() -> ColumnElement[bool]:
     return or_(col(Token.expires_at).is_(None), col(Token.expires_at) > now())
 
 

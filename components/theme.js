@@ -86,6 +86,25 @@
       const form = Array.isArray(text) ? text[new Intl.PluralRules(locale).select(values.n) === "one" ? 0 : 1] : text;
       return form.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole));
     },
+    // "Firefox on Linux", as far as a browser tells by its User-Agent; what it is called is no promise
+    browserName(agent, texts) {
+      const first = (names) => names.find(([, pattern]) => pattern.test(agent))?.[0];
+      const browser = first([["Edge", /Edg/], ["Opera", /OPR/], ["Firefox", /Firefox|FxiOS/], ["Chrome", /Chrom|CriOS/], ["Safari", /Safari/]]);
+      const system = first([["iPhone", /iPhone/], ["iPad", /iPad/], ["Android", /Android/], ["Windows", /Windows/], ["macOS", /Mac OS/], ["Linux", /Linux/]]);
+      if (browser && system) return Storefleet.say(texts.browser_on, { browser, system });
+      return browser || agent.slice(0, 60) || texts.unknown_browser;
+    },
+    async copy(text, near) {
+      try {
+        await navigator.clipboard.writeText(text);
+      } catch { // not over plain HTTP: the old way, which works everywhere
+        const area = Object.assign(document.createElement("textarea"), { value: text });
+        near.append(area);
+        area.select();
+        document.execCommand("copy");
+        area.remove();
+      }
+    },
     toast(text, wrong = false) {
       const region = document.getElementById("notices");
       const note = Object.assign(document.createElement("div"), { className: wrong ? "toast wrong" : "toast", textContent: text });

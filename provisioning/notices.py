@@ -3,7 +3,8 @@
 Each process listens, and hands what the others tell to its own pages, streams and engine; what it did itself it knows
 already.  PostgreSQL tells who is connected, and nobody else: so after every new connection, and every ten seconds
 whatever was heard, the stores are compared with what they were the last time.  A change that is so told twice does no
-harm (`changes`).  Of people only a hint goes round: whoever has pages open for them looks by themselves as well.  On SQLite there is one process and nobody to tell.
+harm (`changes`).  Of people only a hint goes round: whoever serves their pages looks by itself as well.  On SQLite
+there is one process and nobody to tell.
 """
 
 import asyncio

@@ -15,6 +15,7 @@ from provisioning.states import IN_FLIGHT, State
 if TYPE_CHECKING:
     from app.pages.frame import Frame
 
+ON_THE_WAY = 100  # of the newest stores, that are looked at in the beginning
 TOLD = (State.READY, State.FAILED)
 
 
@@ -40,7 +41,7 @@ def notify(frame: "Frame") -> None:
 
     async def begin() -> None:
         found, _ = await frame.attempt(
-            lambda actor: frame.services.stores.list(actor, owner=actor.email, limit=frame.services.settings.in_flight)
+            lambda actor: frame.services.stores.list(actor, owner=actor.email, limit=ON_THE_WAY)
         )
         for store in found.items if found else ():
             on_the_way.arrived(store)

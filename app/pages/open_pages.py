@@ -28,7 +28,7 @@ class OpenPages:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._pages: "set[Frame]" = set()
+        self._pages: set[Frame] = set()
         self._looks: set[asyncio.Task[None]] = set()
         self._clock: asyncio.Task[None] | None = None
         services.user_changes.subscribe(self._on_change)
