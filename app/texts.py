@@ -417,8 +417,8 @@ ACCOUNT: dict[str, Any] = {
     "provider_yes": "Your account is connected.",
     "connect": "Connect",
     "disconnect": "Disconnect",
-    "connected_no": "It could not be connected: the provider knows you by another e-mail address, or the identity belongs "
-    "to another account.",
+    "connected_no": "It could not be connected: the provider knows you by another e-mail address, or the identity "
+    "belongs to another account.",
 }
 
 NOTIFICATIONS = {"READY": "{name} is ready", "FAILED": "{name} has failed"}

@@ -1,4 +1,4 @@
-"""Who has an account and who is invited: a table, a dialog to invite, and one for all that can be done about somebody."""
+"""Who has an account and who is invited: a table, a dialog to invite, one for what can be done about somebody."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

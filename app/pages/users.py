@@ -1,4 +1,4 @@
-"""The administrators' page of people: who has an account, what they may do, where they are signed in, who is invited."""
+"""The administrators' page of people: who has an account, what they may do, their sessions, who is invited."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
