@@ -60,7 +60,7 @@ export default {
           <h2 id="manage-title"><bdi>{{ person.email }}</bdi></h2>
           <p class="notice" v-if="person.disabled">{{ texts.disabled_text }}</p>
           <fieldset class="choices" :disabled="busy"><legend class="legend">{{ texts.role }}</legend>
-            <label v-for="each in ['owner', 'admin']" :key="each" class="choice"><input type="radio" name="role" :value="each" :checked="person.admin === (each === 'admin')" @change="change('role', each === 'admin')"><span><b>{{ texts.roles[each] }}</b><span class="quiet">{{ texts["role_" + each] }}</span></span></label>
+            <label v-for="each in ['owner', 'admin']" :key="each" class="choice"><input type="radio" name="role" :value="each" v-model="chosen" @change="change('role', each === 'admin')"><span><b>{{ texts.roles[each] }}</b><span class="quiet">{{ texts["role_" + each] }}</span></span></label>
           </fieldset>
           <div>
             <span class="legend">{{ texts.limit }}</span>
@@ -93,7 +93,7 @@ export default {
         </form>
       </dialog>
     </div>`,
-  data: () => ({ q: "", email: "", invite_role: "owner", link: "", person: null, sessions: null, own: false, number: 0, sure: false, busy: false, refused: "", tick: 0 }),
+  data: () => ({ q: "", email: "", invite_role: "owner", link: "", person: null, chosen: "", sessions: null, own: false, number: 0, sure: false, busy: false, refused: "", tick: 0 }),
   mounted() { this.ticker = setInterval(() => this.tick++, 30000); },
   unmounted() { clearInterval(this.ticker); clearTimeout(this.typing); },
   methods: {
@@ -139,7 +139,7 @@ export default {
       this.$emit("open", each.email);
     },
     take(person) {
-      Object.assign(this, { person, sure: false, own: person.store_limit !== null, number: person.store_limit ?? this.usual });
+      Object.assign(this, { person, chosen: person.admin ? "admin" : "owner", sure: false, own: person.store_limit !== null, number: person.store_limit ?? this.usual });
     },
     limit() { return this.own ? this.number : null; },
     save_limit() { if (!this.person.admin) this.change("limit", this.limit()); },
@@ -161,7 +161,7 @@ export default {
     },
     refuse(sentence) {
       Object.assign(this, { busy: false, refused: sentence });
-      if (this.person) this.person = { ...this.person }; // what was chosen and not done shows as it is
+      if (this.person) this.chosen = this.person.admin ? "admin" : "owner"; // as it still is
     },
   },
 };

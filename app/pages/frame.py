@@ -1,6 +1,5 @@
 """What every live page has in common: somebody signed in, our shell around it, and our own words when it breaks."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -22,8 +21,6 @@ from app.status import ClusterStatus
 from components import theme
 
 Answer = TypeVar("Answer")
-
-LAST_WORDS = 0.5  # seconds for what was sent to reach the browser
 
 
 class Frame:
@@ -60,15 +57,12 @@ class Frame:
         """Call `end` when the browser has left the page for good, or its reader may not see it any more."""
         self._ends.append(end)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Take the page away from its reader: nothing is shown on it any more, and nothing can be done by it."""
         self._end()
-        if self.client.is_deleted:
-            return
-        self.client.run_javascript("location.reload()")  # leads to sign-in and back here
-        await asyncio.sleep(LAST_WORDS)
         if not self.client.is_deleted:
-            self.client.delete()
+            self.client.run_javascript("location.reload()")  # leads to sign-in and back here
+            self.client.remove_all_elements()  # should the browser not obey
 
     def _end(self) -> None:
         while self._ends:

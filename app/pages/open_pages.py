@@ -8,7 +8,7 @@ pages every few seconds, since a hint can be lost, and a command on the database
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -49,7 +49,9 @@ class OpenPages:
 
     def _on_change(self, user_id: str) -> None:
         if any(page.reader.user_id == user_id for page in self._pages):
-            self._begin(self._look(user_id))
+            look = asyncio.create_task(self._look(user_id), name="pages: sessions of one person")
+            self._looks.add(look)
+            look.add_done_callback(self._looks.discard)
 
     async def _look_again(self) -> None:
         """The one clock for all pages; it ends with the last of them."""
@@ -69,9 +71,4 @@ class OpenPages:
         for page in pages:
             if living.get(page.reader.session_id) != page.reader.admin:
                 self._pages.discard(page)
-                self._begin(page.close())
-
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work, name="pages: end")
-        self._looks.add(task)
-        task.add_done_callback(self._looks.discard)
+                page.close()

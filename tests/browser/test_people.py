@@ -1,7 +1,6 @@
 """Users and Account, as people use them; and what an open page does when its session ends."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -101,12 +100,12 @@ def test_users_are_for_administrators(open_page):
 
 
 @pytest.fixture
-def my_account(dashboard: Dashboard, request, open_page) -> Iterator[Page]:
+def my_account(dashboard: Dashboard, request, open_page) -> Page:
     """The account page of somebody of the test's own."""
     email = f"{request.node.name.replace('_', '-')[:40]}@example.com"
     made = command("user", "create", email, "--password", PASSWORD, **dashboard.settings)
     assert made.returncode == 0, made.stderr
-    yield open_page("/account", person=email)
+    return open_page("/account", person=email)
 
 
 def test_another_password_signs_out_the_other_browsers(my_account: Page, open_page, request, picture):

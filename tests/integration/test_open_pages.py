@@ -33,7 +33,7 @@ class Page:
     reader: Actor
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         self.closed.set()
 
 

@@ -329,7 +329,11 @@ async def test_tokens_are_made_listed_and_revoked(
     assert (await caller("GET", "/me")).status_code == 401
     assert (await as_anna("DELETE", f"/tokens/{made['id']}")).status_code == 404
     noted = await trail(parts, "token.create", "token.revoke")
-    assert [each.action for each in noted][-2:] == ["token.create", "token.revoke"]
+    assert [(each.action, each.outcome) for each in noted][-3:] == [
+        ("token.create", "ok"),
+        ("token.revoke", "ok"),
+        ("token.revoke", "refused"),
+    ]
     assert made["token"] not in str(noted)
 
 
