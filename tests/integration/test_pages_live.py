@@ -11,7 +11,7 @@ from app.pages.live import PAUSE, Batch, Live
 from app.problems import not_found
 from app.services import Services
 from app.status import ClusterStatus
-from provisioning.changes import Change, Changes
+from provisioning.changes import Change, Changes, UserChanges
 
 ANNA = Actor("1", "anna@example.com", False, "session")
 BORIS = Actor("2", "boris@example.com", False, "session")
@@ -34,7 +34,7 @@ class Stores:
 @pytest.fixture
 def services() -> Services:
     status = ClusterStatus("connected")
-    fake: Any = SimpleNamespace(changes=Changes(), stores=Stores(), current=status)
+    fake: Any = SimpleNamespace(changes=Changes(), user_changes=UserChanges(), stores=Stores(), current=status)
     fake.status = lambda: fake.current
     return fake
 
