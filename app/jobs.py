@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from app.audit import Audit
+from app.inside import Inside
 from app.sessions import Sessions
 
 if TYPE_CHECKING:
     from provisioning.engine import Engine
-    from provisioning.leader import Leader
     from provisioning.sweep import Sweep
 
 Job = Callable[[], Awaitable[None]]
@@ -21,14 +21,15 @@ Job = Callable[[], Awaitable[None]]
 class Clock:
     """Runs jobs again and again; one that is still running when its time comes again is left alone."""
 
-    def __init__(self, engine: "Engine", leader: "Leader", sessions: Sessions, sweep: "Sweep", audit: Audit) -> None:
+    def __init__(self, engine: "Engine", sessions: Sessions, sweep: "Sweep", audit: Audit, inside: Inside) -> None:
         self._running: set[asyncio.Task[None]] = set()
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         self._every(1, engine.dispatch)
         self._every(60, engine.resync)
-        self._every(300, _only_if(leader, sweep.run))
+        self._every(15, inside.sample)
+        self._every(300, _only_if(engine, sweep.run))
         self._every(3600, sessions.forget_expired)
         self._every(3600, audit.log_head, at_once=True)  # else one that never runs for an hour would never note it
 
@@ -53,11 +54,11 @@ class Clock:
         self._scheduler.add_job(counted, "interval", seconds=seconds, name=job.__name__, **more)
 
 
-def _only_if(leader: "Leader", job: Job) -> Job:
+def _only_if(engine: "Engine", job: Job) -> Job:
     """What one of several processes does for all."""
 
     async def led() -> None:
-        if leader.leading:
+        if engine.acting:
             await job()
 
     led.__name__ = job.__name__

@@ -9,6 +9,7 @@ import socket
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from datetime import timedelta
+from importlib.metadata import version
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ from provisioning.notices import Listener
 
 log = logging.getLogger(__name__)
 
+AGENT = f"storefleet/{version('storefleet')}"  # our name in the cluster's audit log
 CONNECT_AGAIN = 10.0  # seconds until a kubeconfig that could not be used is tried again
 STREAMS_END_WITHIN = 5  # seconds, at most, for open requests when the process is told to stop
 
@@ -61,9 +63,11 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
     with ExitStack() as held:
         startup.make_data_dir(settings)
         overlay = startup.overlay(settings)
+        unfit = startup.use_plans(settings, overlay)
         startup.claim(settings, held)
         invitation = asyncio.run(_prepare(settings, url))
         services = build(settings)
+        services.stores.unfit = unfit
         runtime = Runtime(services, target, overlay)
         nicegui_app.on_startup(runtime.begin)
         nicegui_app.on_shutdown(runtime.stop)
@@ -111,6 +115,7 @@ class Runtime:
         if self._resigning:
             await self._resigning
         self._services.engine = self._services.platform.sweep = self._services.stores.capacity = None
+        self._services.inside.end()
         await self._parts.aclose()
         await self._services.database.close()
 
@@ -170,6 +175,7 @@ class Runtime:
             installation=await services.database.installation(),
             sealer=services.sealer,
             overlay=self._overlay,
+            fence=settings.fence,
             ingress_url=ingress_url,
             slots=settings.at_once,
             limits=decide.Limits(provisioning=timedelta(minutes=settings.provisioning_minutes)),
@@ -189,7 +195,10 @@ class Runtime:
         services.stores.capacity = capacity.Reader(cluster, self._overlay)
         sweep = sweeps.Sweep(services.database, cluster, options.installation, sweeps.Policy(settings.orphans))
         services.platform.sweep = sweep
-        clock = jobs.Clock(engine, leader, services.sessions, sweep, services.audit)
+        usages = importlib.import_module("provisioning.usage")
+        usage = usages.Usage(cluster, options.installation, services.inside.tell_all)
+        services.inside.begin(engine, cluster, usage, simulated=self._target.sandbox)
+        clock = jobs.Clock(engine, services.sessions, sweep, services.audit, services.inside)
         self._parts.push_async_callback(clock.stop)
         clock.start()
 
@@ -204,7 +213,7 @@ class Runtime:
     async def _connect(self, module: Any, kubeconfig: Any) -> Any:
         while True:
             try:
-                return await module.Cluster.connect(kubeconfig, self._target.context)
+                return await module.Cluster.connect(kubeconfig, self._target.context, agent=AGENT)
             except module.ClusterError as error:
                 await self._away(str(error))
 

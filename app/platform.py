@@ -14,8 +14,9 @@ from app.problems import Problem
 from app.stores import StoreView
 from provisioning.capacity import Use, how_many
 from provisioning.cluster import ClusterError
+from provisioning.plans import PLANS
 from provisioning.states import State
-from provisioning.templates import PLANS, TEMPLATES
+from provisioning.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -57,7 +58,7 @@ class Now(BaseModel):
 
     at_once: int  # places
     in_flight: int  # how many stores may be on their way before more are refused
-    cluster: str  # "connected", "connecting" or "away"
+    cluster: str  # "connected", "connecting", "away" or "another" than the one where the stores live
     detail: str
     view_age_seconds: int | None  # how old what the engine knows of the cluster may be; None before it knows it
     leader: LeaderView | None

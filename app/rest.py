@@ -1,7 +1,7 @@
 """How commands ask a serving Storefleet, and how they print: through the REST API, like any other program."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -51,4 +51,26 @@ def ask(api: "httpx.Client", method: str, path: str, *, absent_is_fine: bool = F
         return content
     if answer.status_code == 404 and absent_is_fine:
         return None
-    raise CommandError(plain(str(content.get("detail", answer.reason_phrase))))
+    raise _refused(answer)
+
+
+def lines(api: "httpx.Client", path: str, query: dict[str, Any]) -> Iterator[str]:
+    """A text, line by line as it comes, however long that takes; a refusal ends the command with its sentence."""
+    import httpx
+
+    try:
+        with api.stream("GET", path, params=query, timeout=httpx.Timeout(30, read=None)) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _refused(answer)
+            yield from answer.iter_lines()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise CommandError(f"no answer from {api.base_url}: {error or type(error).__name__}") from error
+
+
+def _refused(answer: "httpx.Response") -> CommandError:
+    try:
+        said = answer.json().get("detail", answer.reason_phrase)
+    except (ValueError, AttributeError):
+        said = answer.reason_phrase
+    return CommandError(plain(str(said)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from app import startup
 from app.audit import Audit
 from app.identities import Identities
+from app.inside import Inside
 from app.invitations import Invitations
 from app.oidc import Provider
 from app.platform import Platform
@@ -16,6 +17,7 @@ from app.status import ClusterStatus
 from app.stores import Stores
 from app.tokens import Tokens
 from app.users import Users
+from app.usual import Usual
 from provisioning.changes import Changes, UserChanges
 from provisioning.database import Database
 from provisioning.secrets import Sealer
@@ -49,9 +51,11 @@ class Services:
     before_engine: ClusterStatus = field(default_factory=ClusterStatus)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set when streams have to end
     platform: Platform = field(init=False)
+    inside: Inside = field(init=False)
+    usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
-        self.platform = Platform(self)
+        self.platform, self.inside, self.usual = Platform(self), Inside(self.stores), Usual(self.database)
 
     def status(self) -> ClusterStatus:
         """How it stands with the cluster and the engine, at any time: also before the engine is there."""

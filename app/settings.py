@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 from app.command_error import CommandError
 from app.proxies import Network, networks
+from provisioning import fence
 
 PREFIX = "STOREFLEET_"
 SMALLEST_PASSWORD = 8
@@ -55,6 +56,23 @@ class Settings(BaseSettings):
     )
     store_values: Path | None = Field(
         default=None, description="A Helm values file that is laid over the chart's for every store."
+    )
+    plans: Path | None = Field(
+        default=None,
+        description="A YAML file of plans, laid over small, medium and large: `{small: {cpu: 1, memory: 3Gi, storage: "
+        "5Gi, values: {}}}` (the quota of a store's namespace, and Helm values); further ones may be added.",
+    )
+    ingress_from: str = Field(
+        default="",
+        description="Whence shops may be asked, separated by commas: `NAMESPACE`, `NAMESPACE/LABEL=VALUE` (pods), or a "
+        "network (a controller on its node's address). Without it: the pods of Traefik, ingress-nginx and HAProxy, by "
+        "the label of their charts, wherever they run.",
+    )
+    egress: str = Field(
+        default="",
+        description="What shops may reach beyond the cluster, for payment and mail: networks and ports, separated by "
+        "commas, as `203.0.113.0/24:443, 198.51.100.7:587`. Wide ones leave out private networks, and all of them the "
+        "API server and the addresses where clouds hand out credentials.",
     )
     admin_email: str = Field(
         default="", description="Makes the first administrator at the start, together with the password."
@@ -117,7 +135,8 @@ class Settings(BaseSettings):
     orphans: Literal["report", "clean"] = Field(
         default="report",
         description="What is done about objects in the cluster whose store is not known any more: `report` shows them "
-        "to administrators, `clean` also removes those that stay for ten minutes.",
+        "to administrators, `clean` also removes those that stay for ten minutes and whose store is known "
+        "to have been deleted.",
     )
     lease_namespace: str = Field(
         default="",
@@ -217,9 +236,21 @@ class Settings(BaseSettings):
             raise ValueError("lists what is neither an address nor a network; write 10.0.0.7, 10.42.0.0/16") from error
         return setting
 
-    @field_validator("store_values")
+    @field_validator("ingress_from")
     @classmethod
-    def _values_file(cls, path: Path | None) -> Path | None:
+    def _doors(cls, setting: str) -> str:
+        fence.doors(setting)
+        return setting
+
+    @field_validator("egress")
+    @classmethod
+    def _ways(cls, setting: str) -> str:
+        fence.ways(setting)
+        return setting
+
+    @field_validator("store_values", "plans")
+    @classmethod
+    def _file(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
             raise ValueError(f"names a file that is not there: {path}")
         return path
@@ -243,6 +274,11 @@ class Settings(BaseSettings):
     def oidc_email_domains(self) -> frozenset[str]:
         """Whom the OpenID provider may sign in."""
         return frozenset(each.strip().lower() for each in self.oidc_domains.split(",") if each.strip())
+
+    @cached_property
+    def fence(self) -> fence.Fence:
+        """Who may talk to shops, and to whom they may."""
+        return fence.Fence(fence.doors(self.ingress_from), fence.ways(self.egress))
 
     @property
     def secure(self) -> bool:

@@ -1,8 +1,10 @@
 """What has to be so before a process serves or a command works: folder, key, database, first administrator."""
 
+import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,15 @@ from app.migrations import Unknown, migrate
 from app.problems import Problem
 from app.settings import PREFIX, Settings, split_keys
 from app.users import Users
+from provisioning import plans
 from provisioning.database import Database
+from provisioning.fence import named
 from provisioning.secrets import SealBroken, Sealer, new_key
+from provisioning.templates import TEMPLATES, all_values
 
 log = logging.getLogger(__name__)
+
+CONNECTS_WITHIN = 10.0  # seconds; where a firewall drops packets, a connection hangs for minutes
 
 
 def make_data_dir(settings: Settings) -> None:
@@ -69,14 +76,39 @@ def overlay(settings: Settings) -> dict[str, Any]:
     """The operator's Helm values for every store.  Raises CommandError."""
     if settings.store_values is None:
         return {}
+    values = _read_yaml(settings.store_values, "STORE_VALUES") or {}
+    if not isinstance(values, dict):
+        raise CommandError(f"{PREFIX}STORE_VALUES: {settings.store_values} has to hold a mapping of Helm values.", 2)
+    for host in named(values)[1] if not settings.egress else ():
+        log.warning("shops reach %s only if its address and port stand in %sEGRESS", host, PREFIX)
+    return values
+
+
+def use_plans(settings: Settings, overlay: Mapping[str, Any]) -> dict[str, str]:
+    """Make the operator's plans those of this process; by plan, a sentence on why no store can be made by it.
+
+    Raises CommandError.
+    """
+    if settings.plans is not None:
+        try:
+            plans.use(plans.laid_over(_read_yaml(settings.plans, "PLANS") or {}, plans.PLANS))
+        except ValueError as error:
+            raise CommandError(f"{PREFIX}PLANS: {settings.plans}: {error}.", 2) from error
+    unfit = {}
+    for name, plan in plans.PLANS.items():
+        short = {each: None for kind in TEMPLATES for each in plans.shortfalls(plan, all_values(kind, name, overlay))}
+        if short:
+            unfit[name] = f"The parts of a store ask for more than the plan {name} gives: {'; '.join(short)}."
+            log.warning("%s Raise it in %sPLANS, or lower what %sSTORE_VALUES asks for.", unfit[name], PREFIX, PREFIX)
+    return unfit
+
+
+def _read_yaml(file: Path, name: str) -> Any:
     try:
-        values = yaml.safe_load(settings.store_values.read_text())
+        return yaml.safe_load(file.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
-        raise CommandError(f"{PREFIX}STORE_VALUES: {settings.store_values} cannot be read: {reason}.", 2) from error
-    if not isinstance(values or {}, dict):
-        raise CommandError(f"{PREFIX}STORE_VALUES: {settings.store_values} has to hold a mapping of Helm values.", 2)
-    return values or {}
+        raise CommandError(f"{PREFIX}{name}: {file} cannot be read: {reason}.", 2) from error
 
 
 def claim(settings: Settings, held: ExitStack) -> None:
@@ -96,6 +128,26 @@ def claim(settings: Settings, held: ExitStack) -> None:
         raise CommandError(f"The database {file} cannot be written: {error.strerror}.") from error
 
 
+async def wait_for_database(settings: Settings, seconds: float, say: Callable[[str], None]) -> None:
+    """Until the database answers, or for so long; why it does not is said once.  What is wrong then, `opened` tells."""
+    database = Database(settings.database_address)
+    end, said = time.monotonic() + seconds, ""
+    try:
+        while time.monotonic() < end:
+            try:
+                async with asyncio.timeout(CONNECTS_WITHIN), database.engine.connect() as connection:
+                    await connection.execute(text("SELECT 1"))
+                return
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                why = _cause(error) or "no answer in time"
+                if why != said:
+                    say(f"Waiting for the database {database.url.render_as_string(hide_password=True)}: {why}")
+                said = why
+            await asyncio.sleep(1)
+    finally:
+        await database.close()
+
+
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The database, at its newest revision and proven to be writable.  Raises CommandError."""
@@ -109,8 +161,7 @@ async def opened(settings: Settings) -> AsyncIterator[Database]:
         except Unknown as error:
             raise CommandError(f"The database {shown} cannot be used: {error}.") from error
         except (SQLAlchemyError, OSError) as error:
-            cause = " ".join(str(getattr(error, "orig", None) or error).split())
-            raise CommandError(f"The database {shown} cannot be opened or written: {cause}.") from error
+            raise CommandError(f"The database {shown} cannot be opened or written: {_cause(error)}.") from error
         yield database
     finally:
         await database.close()
@@ -127,3 +178,8 @@ async def first_admin(settings: Settings, database: Database, url: str) -> str |
         return None
     proof = await users.open_setup()
     return f"Nobody can sign in yet. Make the first administrator at {url}/setup?token={proof}" if proof else None
+
+
+def _cause(error: Exception) -> str:
+    """What the database itself said, on one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())

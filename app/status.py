@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class ClusterStatus:
     """What the engine says of itself and of its cluster; the defaults stand until there is an engine."""
 
-    cluster: str = "connecting"  # "connecting", "connected" or "away"
+    cluster: str = "connecting"  # "connecting", "connected", "away" or "another"
     detail: str = ""  # what is the matter, as a sentence; "" when all is well
     version: str | None = None
     node_count: int | None = None

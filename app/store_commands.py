@@ -1,13 +1,14 @@
 """`storefleet stores …`: stores from a terminal or a script, through the REST API."""
 
 import argparse
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from app.command_error import CommandError
-from app.rest import HELP, ask, connect, local_time, plain, table
+from app.rest import HELP, ask, connect, lines, local_time, plain, table
 
 if TYPE_CHECKING:
     import httpx
@@ -51,6 +52,25 @@ def add_to(commands: Any) -> None:
         else:
             _waits(each, "until it is READY or FAILED")
         each.set_defaults(run=run)
+
+    each = actions.add_parser("logs", help="what a store's containers printed, without secrets")
+    each.add_argument("name", metavar="NAME")
+    each.add_argument("--follow", action="store_true", help="go on with what comes, over restarts")
+    each.add_argument("--part", choices=("medusa", "postgres"), default="medusa", help="(default: %(default)s)")
+    each.add_argument("--pod", default="", help="this pod of the part (default: the newest)")
+    each.add_argument("--container", default="", help="where a pod has several")
+    each.add_argument(
+        "--tail", type=int, default=200, metavar="N", help="so many of the last lines (default: %(default)s)"
+    )
+    each.add_argument("--previous", action="store_true", help="of the run before this one")
+    each.set_defaults(run=_logs)
+    each = actions.add_parser("rotate", help="give a store new secrets; it serves all the while")
+    each.add_argument("name", metavar="NAME")
+    each.add_argument(
+        "--only", action="append", choices=("database", "sessions", "admin"), help="not all of them (may be repeated)"
+    )
+    _waits(each, "until the old ones are refused")
+    each.set_defaults(run=_rotate)
 
 
 class _Raw(argparse.RawDescriptionHelpFormatter):
@@ -96,6 +116,26 @@ def _undelete(chosen: argparse.Namespace) -> int:
         return _outcome(api, chosen, ask(api, "POST", f"{_path(chosen.name)}/undelete"))
 
 
+def _rotate(chosen: argparse.Namespace) -> int:
+    with connect() as api:
+        done = _rotations(api, chosen.name)
+        ask(api, "POST", f"{_path(chosen.name)}/rotate-secrets", json={"secrets": chosen.only} if chosen.only else {})
+        if not chosen.wait:
+            print(f"{chosen.name} is being given new secrets.")
+            return 0
+        for _ in _until(chosen.timeout):
+            if _rotations(api, chosen.name) > done:
+                print(f"{chosen.name} has new secrets, and the old ones are refused.")
+                return 0
+    raise _took_too_long(chosen)
+
+
+def _rotations(api: "httpx.Client", name: str) -> int:
+    """How many its timeline tells of."""
+    events = ask(api, "GET", f"{_path(name)}/events")["items"]
+    return sum(event["kind"] == "secrets.rotated" for event in events)
+
+
 def _show(chosen: argparse.Namespace) -> None:
     with connect() as api:
         store = ask(api, "GET", _path(chosen.name))
@@ -113,6 +153,13 @@ def _events(chosen: argparse.Namespace) -> None:
         return
     for event in events:
         _print_event(event)
+
+
+def _logs(chosen: argparse.Namespace) -> None:
+    query = {key: getattr(chosen, key) for key in ("part", "pod", "container", "tail", "previous", "follow")}
+    with connect() as api, contextlib.suppress(KeyboardInterrupt):
+        for line in lines(api, f"{_path(chosen.name)}/logs", query):
+            print(plain(line), flush=chosen.follow)
 
 
 def _delete(chosen: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import binascii
 import builtins
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -33,9 +33,11 @@ from provisioning.changes import Change, Changes
 from provisioning.database import Database, Exclusive, Moved, add_events, one_at_a_time
 from provisioning.health import Condition, Health
 from provisioning.models import Event, Level, Store, StoreSecret, now
+from provisioning.plans import PLANS
+from provisioning.rotation import Part
 from provisioning.secrets import SealBroken, Sealer, generate
 from provisioning.states import IN_FLIGHT, State
-from provisioning.templates import PLANS, TEMPLATES, Options
+from provisioning.templates import TEMPLATES, Options
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,8 @@ class Stores:
         self.poke: Callable[[str], None] = lambda name: None  # the engine's, once there is one
         self.condition: Callable[[Store], Condition] = _unknown  # likewise
         self.capacity: Reader | None = None  # once there is a cluster
+        self.secrets_elsewhere = False  # does an external secret store make them?
+        self.unfit: Mapping[str, str] = {}  # by plan: a sentence on why its own quota would refuse a store
         self._store_url = settings.store_url
         self._addressed, self._creating = asyncio.Event(), asyncio.Lock()
         if self._store_url:
@@ -97,6 +101,8 @@ class Stores:
             raise _bad_input("template", f"There is no such template. Choose one of: {', '.join(TEMPLATES)}.")
         if plan not in PLANS:
             raise _bad_input("plan", f"There is no such plan. Choose one of: {', '.join(PLANS)}.")
+        if plan in self.unfit:
+            raise _bad_input("plan", f"{self.unfit[plan]} Choose another plan, or tell an administrator.")
         chosen = _checked_options(options or {})
         async with asyncio.timeout(START_TAKES):
             await self._addressed.wait()
@@ -144,6 +150,21 @@ class Stores:
         """Problem 404 for what is not there and for what is somebody else's."""
         async with self._database.session() as session:
             return (await self._views(session, [await self._find(session, actor, name)]))[0]
+
+    async def row(self, actor: Actor, name: str) -> Store:
+        """The store as it is kept, for services beside this one.  Problem 404."""
+        async with self._database.session() as session:
+            return await self._find(session, actor, name)
+
+    async def secrets(self, store: Store) -> builtins.list[str]:
+        """Values that must not be shown where a store's output is; none where they cannot be unsealed."""
+        async with self._database.session() as session:
+            sealed = await session.get(StoreSecret, store.id)
+        try:
+            opened = self._sealer.unseal(sealed.sealed) if sealed else {}
+        except SealBroken:
+            return []
+        return [value for key, value in opened.items() if key != "admin-email"]
 
     async def list(
         self,
@@ -207,6 +228,26 @@ class Stores:
     async def retry(self, actor: Actor, name: str) -> StoreView:
         """Let a FAILED store have another try.  Problem 409 in any other state."""
         return await self._wish(actor, name, "store.retry", wishes.request_retry, only_from=State.FAILED)
+
+    async def rotate(self, actor: Actor, name: str, parts: Collection[Part] = tuple(Part)) -> StoreView:
+        """Ask for new secrets of a READY store; asking again while that is under way is fine.
+
+        Without `sessions` among `parts` customers and administrators stay signed in, as far as Medusa keeps them.
+        Problem 409 in any other state, or where the secrets are not ours to make.
+        """
+        if self.secrets_elsewhere:
+            raise Problem(409, "The secrets of stores are kept in an external secret store: rotate them there.")
+        if not parts:
+            raise _bad_input("secrets", f"Choose at least one of: {', '.join(Part)}.")
+        wish = partial(wishes.request_rotation, parts=frozenset(parts), sealer=self._sealer)
+        detail = {"secrets": sorted(parts)}
+        try:
+            return await self._wish(actor, name, "store.rotate", wish, only_from=State.READY, detail=detail)
+        except wishes.RotationUnderWay:
+            return await self.get(actor, name)
+        except SealBroken as error:
+            log.error("store %s: %s", name, error)
+            raise Problem(500, "The secrets were sealed with another key than the platform has.") from error
 
     async def events(self, actor: Actor, name: str, after: int = 0) -> builtins.list[EventView]:
         """The timeline, in the order in which things happened; `after`: only those with a greater id."""

@@ -5,17 +5,22 @@ export default {
   template: `
     <section class="failure-place" role="alert">
       <div class="failure card" v-if="reason" :data-tone="reason.passing ? 'warning' : 'error'">
-        <h2><i class="icon" data-icon="alert"></i>{{ reason.message }}</h2>
+        <h2><i class="icon" data-icon="alert"></i><bdi>{{ reason.message }}</bdi></h2>
+        <p class="plain" v-if="reason.plain">{{ reason.plain }}</p>
         <dl>
           <template v-if="reason.who"><dt>{{ texts.who }}</dt><dd class="who">{{ reason.who }}</dd></template>
-          <template v-if="reason.hint"><dt>{{ texts.hint }}</dt><dd>{{ reason.hint }}</dd></template>
-          <template v-if="reason.evidence && reason.evidence.length"><dt>{{ texts.evidence }}</dt><dd><pre tabindex="0">{{ reason.evidence.join("\\n") }}</pre></dd></template>
+          <template v-if="reason.hint"><dt>{{ texts.hint }}</dt><dd><bdi>{{ reason.hint }}</bdi>
+            <div class="command" v-if="reason.command"><code tabindex="0"><bdi>{{ reason.command }}</bdi></code><button class="btn bare square" type="button" @click="copy('command')" :aria-label="texts.copy_command"><i class="icon" :data-icon="copied === 'command' ? 'check' : 'copy'"></i></button></div></dd></template>
+          <template v-if="reason.evidence && reason.evidence.length"><dt>{{ texts.evidence }}</dt><dd><details :open="reason.technical"><summary data-icon="chevron">{{ texts.said }}</summary><pre tabindex="0">{{ reason.evidence.join("\\n") }}</pre></details></dd></template>
         </dl>
         <div class="error" v-if="refused"><i class="icon" data-icon="alert"></i>{{ refused }}</div>
-        <button class="btn primary" type="button" v-if="!reason.passing" @click="retry" :aria-busy="busy ? 'true' : null"><i class="icon" :data-icon="busy ? 'spinner' : 'retry'"></i>{{ busy ? texts.retrying : texts.retry }}</button>
+        <div class="doings">
+          <button class="btn primary" type="button" v-if="!reason.passing" @click="retry" :aria-busy="busy ? 'true' : null"><i class="icon" :data-icon="busy ? 'spinner' : 'retry'"></i>{{ busy ? texts.retrying : texts.retry }}</button>
+          <button class="btn compact" type="button" @click="copy('report')"><i class="icon" :data-icon="copied === 'report' ? 'check' : 'copy'"></i>{{ texts.copy_report }}</button>
+        </div>
       </div>
     </section>`,
-  data: () => ({ busy: false, refused: "" }),
+  data: () => ({ busy: false, refused: "", copied: "" }),
   watch: { reason() { this.busy = false; this.refused = ""; } },
   methods: {
     retry() {
@@ -27,6 +32,11 @@ export default {
     refuse(sentence) {
       this.busy = false;
       this.refused = sentence;
+    },
+    async copy(what) {
+      await Storefleet.copy(this.reason[what], this.texts.copied);
+      this.copied = what;
+      setTimeout(() => (this.copied = ""), 1600);
     },
   },
 };

@@ -12,30 +12,22 @@ export default {
         </template>
       </dl>
       <div class="error" v-if="refused" role="alert"><i class="icon" data-icon="alert"></i>{{ refused }}</div>
-      <button class="btn compact" type="button" @click="toggle" :aria-expanded="shown ? 'true' : 'false'"><i class="icon" :data-icon="shown ? 'eye-off' : 'eye'"></i>{{ shown ? texts.hide : texts.reveal }}</button>
+      <button class="btn compact" type="button" @click="toggle" :aria-expanded="shown ? 'true' : 'false'" :aria-busy="busy ? 'true' : null"><i class="icon" :data-icon="busy ? 'spinner' : shown ? 'eye-off' : 'eye'"></i>{{ shown ? texts.hide : texts.reveal }}</button>
     </section>`,
-  data: () => ({ shown: null, refused: "", copied: "" }),
+  data: () => ({ shown: null, refused: "", copied: "", busy: false }),
   methods: {
     toggle() {
+      if (this.busy) return; // each look is written down: a second click is no second look
       this.refused = "";
-      if (this.shown) this.shown = null;
-      else this.$emit("reveal");
+      if (this.shown) { this.shown = null; return; }
+      this.busy = true;
+      this.$emit("reveal");
     },
-    show(email, password) { this.shown = { email, password }; },
-    refuse(sentence) { this.refused = sentence; },
+    show(email, password) { Object.assign(this, { shown: { email, password }, busy: false }); },
+    refuse(sentence) { Object.assign(this, { refused: sentence, busy: false }); },
     async copy(field) {
-      const text = this.shown[field];
-      try {
-        await navigator.clipboard.writeText(text);
-      } catch { // not over plain HTTP: the old way, which works everywhere
-        const area = Object.assign(document.createElement("textarea"), { value: text });
-        this.$el.append(area);
-        area.select();
-        document.execCommand("copy");
-        area.remove();
-      }
+      await Storefleet.copy(this.shown[field], this.texts.copied);
       this.copied = field;
-      Storefleet.toast(this.texts.copied);
       setTimeout(() => (this.copied = ""), 1600);
     },
   },

@@ -1,8 +1,9 @@
 """Where a store stands on its way, derived from its timeline.  `steps` is pure; `Stepper` shows it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from statistics import median
 from typing import Any, Literal
 
 from nicegui.element import Element
@@ -45,6 +46,7 @@ class Step:
     state: Literal["done", "now", "next", "failed"]
     seconds: float | None = None
     since: datetime | None = None
+    usual: float | None = None  # seconds that it took most stores, where that is known
 
 
 def steps(state: str, events: Sequence[Mark], culprit: str = "") -> list[Step]:
@@ -55,6 +57,8 @@ def steps(state: str, events: Sequence[Mark], culprit: str = "") -> list[Step]:
     failed store failed at, where it is known; else it is the first that did not end.
     """
     plan = DELETING if state == "DELETING" else SETTING_UP
+    if state == "READY":
+        events = events[: _last_ready(events)]
     ends = {kind: next((event.at for event in reversed(events) if event.kind == kind), None) for _, kind in plan}
     if state == "READY":  # it is up: what the timeline misses (a restart took it along) happened all the same
         ends = {kind: at or max((each.at for each in events), default=None) for kind, at in ends.items()}
@@ -77,6 +81,26 @@ def steps(state: str, events: Sequence[Mark], culprit: str = "") -> list[Step]:
         else:
             found.append(Step(key, "now", since=max([at for at in (last, *retries) if at], default=None)))
     return found
+
+
+def _last_ready(events: Sequence[Mark]) -> int:
+    """Where the way to the shop ended: what came later (a pod that was replaced) was no step of it."""
+    return max((number for number, event in enumerate(events, 1) if event.kind == "store.ready"), default=len(events))
+
+
+def with_usual(found: Sequence[Step], usual: Mapping[str, float]) -> list[Step]:
+    """The steps, with what each takes most stores (`usual`: seconds by step)."""
+    return [replace(step, usual=usual.get(step.key)) for step in found]
+
+
+def medians(ways: Iterable[Sequence[Step]], fewest: int) -> dict[str, float]:
+    """Seconds that each step usually takes, by the ways of other stores; of steps seen less often, nothing."""
+    took: dict[str, list[float]] = {}
+    for way in ways:
+        for step in way:
+            if step.seconds is not None:
+                took.setdefault(step.key, []).append(step.seconds)
+    return {key: median(seconds) for key, seconds in took.items() if len(seconds) >= fewest}
 
 
 def share_done(found: Sequence[Step]) -> float:

@@ -17,11 +17,20 @@ export default {
           <a class="btn primary" :href="store.url" target="_blank" rel="noopener">{{ texts.open_shop }}<i class="icon" data-icon="external"></i><span class="unseen">({{ texts.new_tab }})</span></a>
           <a class="btn" :href="store.admin_url" target="_blank" rel="noopener">{{ texts.open_admin }}<i class="icon" data-icon="external"></i><span class="unseen">({{ texts.new_tab }})</span></a>
         </template>
-        <button class="btn primary" type="button" v-if="undoable" @click="$emit('undo')"><i class="icon" data-icon="retry"></i>{{ texts.undo }}</button>
+        <button class="btn primary" type="button" v-if="undoable" @click="undo" :aria-busy="busy ? 'true' : null"><i class="icon" :data-icon="busy ? 'spinner' : 'retry'"></i>{{ texts.undo }}</button>
         <button class="btn danger" type="button" @click="$emit('delete')" :disabled="store.state === 'DELETING' && !undoable"><i class="icon" data-icon="trash"></i>{{ undoable ? texts.delete_now : texts.delete }}</button>
       </div>
     </header>`,
-  data: () => ({ icons: Storefleet.STATE_ICONS, now: Storefleet.now() }),
+  data: () => ({ icons: Storefleet.STATE_ICONS, now: Storefleet.now(), busy: false }),
+  watch: { store() { this.busy = false; } },
+  methods: {
+    undo() {
+      if (this.busy) return;
+      this.busy = true;
+      this.$emit("undo");
+    },
+    refuse() { this.busy = false; },
+  },
   mounted() { this.ticker = setInterval(() => { if (this.store.due || this.store.destroy_at) this.now = Storefleet.now(); }, 1000); },
   unmounted() { clearInterval(this.ticker); },
   computed: {

@@ -26,3 +26,7 @@ class StoreHeader(Element, component="store_header.js"):
         if dict(store) != self._props["store"]:
             self._props["store"] = dict(store)
             self.update()
+
+    def refuse(self) -> None:
+        """The deletion was not undone; whoever called says why."""
+        self.run_method("refuse")

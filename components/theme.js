@@ -77,6 +77,36 @@
       const power = Math.min(4, Math.max(2, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
       return `${Storefleet.amount(bytes / 1024 ** power)}\u00a0${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
     },
+    // "0.012", "2": cores of CPU
+    cores: (number) => new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 }).format(number),
+    // What stands beside the pointer on a chart: the time, and each line's value as `write` has it.
+    chartTip(points, write) {
+      const tip = document.createElement("div");
+      if (points.length) tip.append(Object.assign(document.createElement("b"), { textContent: Storefleet.clock(points[0].value[0]) }));
+      for (const point of points) {
+        if (point.value[1] == null) continue;
+        const row = document.createElement("p");
+        const name = Object.assign(document.createElement("span"), { textContent: point.seriesName });
+        row.append(name, Object.assign(document.createElement("span"), { className: "number", textContent: write(point.value[1]) }));
+        tip.append(row);
+      }
+      return tip;
+    },
+    // To the clipboard; `said` is the notice afterwards.
+    async copy(text, said) {
+      try {
+        await navigator.clipboard.writeText(text);
+      } catch { // not over plain HTTP: the old way, which works everywhere
+        const area = Object.assign(document.createElement("textarea"), { value: text });
+        (document.activeElement?.closest("dialog") || document.body).append(area);
+        const before = document.activeElement;
+        area.select();
+        document.execCommand("copy");
+        area.remove();
+        before?.focus();
+      }
+      Storefleet.toast(said);
+    },
     // "12:01:00": as logs have it, in the person's time zone
     clock: (time) => new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
     // "Tuesday 24 November 2026 at 12:01:00 CET"

@@ -40,7 +40,7 @@ RUN_OPTIONS: dict[str, Any] = {
 class Cluster:
     """What the shell says of the cluster."""
 
-    state: str  # "connecting", "connected", "away"
+    state: str  # "connecting", "connected", "away", "another"
     line: str  # "Kubernetes 1.34 · 3 nodes"
     notice: str  # the banner's sentence; "" for none
     sandbox: str = ""  # the banner that says that it is a simulation; "" for a real cluster

@@ -1,5 +1,8 @@
 """Carries out one step.  Each may be cut off anywhere and done again: what is there already is fine.
 
+A step was decided by a cache, and names are free to anybody: so right before each write the cluster itself is asked
+whether the namespace is the store's, or the write names the very object by its uid.
+
 After a write, the answer goes into the cache at once, so that the next look at the store sees it (a watch tells a
 moment later).
 """
@@ -9,6 +12,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from provisioning import names, objects, release
 from provisioning.cache import Cache
@@ -19,6 +23,7 @@ from provisioning.helm import Helm, HelmError
 from provisioning.models import Store
 from provisioning.observe import replicas as wanted_replicas
 from provisioning.observe import workloads
+from provisioning.templates import LABEL_STORE
 from provisioning.wanted import Wanted
 
 log = logging.getLogger(__name__)
@@ -36,7 +41,11 @@ class Mended:
 
 
 class Foreign(Exception):
-    """Something of that name is there and is not ours: it is never touched."""
+    """Something of that name is there and is not ours: it is never touched.  `release`: Helm's, in our namespace."""
+
+    def __init__(self, message: str, *, release: bool = False) -> None:
+        super().__init__(message)
+        self.release = release
 
 
 class Actor:
@@ -66,15 +75,17 @@ class Actor:
             return False
 
     async def apply(self, wanted: Wanted) -> None:
-        """Everything around the release, in a namespace that is new."""
+        """Everything around the release, in a namespace that is new.  Raises Foreign."""
+        await self._must_be_ours(wanted.name, wanted.ours[1])
         for obj in await asyncio.gather(*(self._cluster.apply(obj) for obj in wanted.surroundings)):
             self._cache.put(obj)
 
-    async def mend(self, drifts: Iterable[Drift]) -> list[Mended]:
-        """Put back what drifted; what the cluster itself, not the cache, says was different."""
+    async def mend(self, store: Store, drifts: Iterable[Drift]) -> list[Mended]:
+        """Put back what drifted; what the cluster itself, not the cache, says was different.  Raises Foreign."""
         mended = []
         for drift in drifts:
             metadata = drift.wanted["metadata"]
+            await self._must_be_ours(names.namespace(store.name), store.id)
             there = await self._cluster.get(drift.wanted["kind"], metadata["name"], metadata.get("namespace"))
             different = () if there is None else differences(drift.wanted, there)
             if there is not None and not different:  # the cache was behind
@@ -86,11 +97,11 @@ class Actor:
         return mended
 
     async def install(self, wanted: Wanted) -> int:
-        """Install or upgrade the release; the revision.  Raises Foreign where a release of that name is not ours."""
+        """Install or upgrade the release; the revision.  Raises Foreign where namespace or release are not ours."""
         key, value = wanted.ours
-        for secret in await self._refresh_releases(wanted.name):
-            if secret["metadata"]["labels"].get(key) != value:
-                raise Foreign(f"the Helm release {wanted.name} is there already and belongs to somebody else")
+        await self._must_be_ours(wanted.name, value)
+        if any(secret["metadata"]["labels"].get(key) != value for secret in await self._refresh_releases(wanted.name)):
+            raise Foreign(f"the Helm release {wanted.name} is there already and belongs to somebody else", release=True)
         labels = {**wanted.values["labels"], release.SPEC: wanted.spec, release.RUNNER: self._helm.runner}
         try:
             return await self._helm.upgrade_install(
@@ -115,7 +126,7 @@ class Actor:
         found = release.revisions(self._cache.objects(namespace))
         if found and found[-1]["metadata"]["labels"].get("status", "").startswith("pending-"):
             metadata = found[-1]["metadata"]
-            if time_of(metadata["creationTimestamp"]) != locked_at:
+            if time_of(metadata["creationTimestamp"]) != locked_at or metadata["labels"].get(LABEL_STORE) != store.id:
                 return
             await self._cluster.delete("Secret", metadata["name"], namespace, uid=metadata["uid"])
             await self._refresh_releases(namespace)
@@ -125,12 +136,18 @@ class Actor:
         name = names.namespace(store.name)
         return runner == self._helm.runner and not self._helm.is_running(name, name)
 
-    async def replace_pod(self, store: Store, pod: str) -> None:
-        await self._cluster.delete("Pod", pod, names.namespace(store.name))
+    async def replace_pod(self, store: Store, pod: str, uid: str) -> None:
+        """Delete this very pod; one that has taken its name is fine."""
+        try:
+            await self._cluster.delete("Pod", pod, names.namespace(store.name), uid=uid)
+        except ClusterError as error:
+            if error.status != 409:
+                raise
 
     async def scale(self, store: Store, replicas: int) -> None:
         """Let every workload of the store that wants more, or none, want as many as `replicas`: 0 stops it, its volumes
-        stay; 1 starts it, what it wants beyond that its release says."""
+        stay; 1 starts it, what it wants beyond that its release says.  Raises Foreign."""
+        await self._must_be_ours(names.namespace(store.name), store.id)
         for obj in workloads(self._cache.objects(names.namespace(store.name))):
             if (wanted_replicas(obj) == 0) == (replicas == 0):
                 continue
@@ -139,14 +156,22 @@ class Actor:
             self._cache.put(await self._cluster.apply({**scaled, "spec": {"replicas": replicas}}))
 
     async def uninstall(self, store: Store) -> None:
-        """Uninstall the release; one that Helm cannot uninstall is forgotten (its namespace goes next)."""
+        """Uninstall the release; one that Helm cannot uninstall is forgotten (its namespace goes next).
+
+        Raises Foreign where namespace or release are not ours.
+        """
         namespace = names.namespace(store.name)
+        if not await self._is_ours(namespace, store.id):
+            return
+        if any(not _is_of(store, secret) for secret in await self._refresh_releases(namespace)):
+            raise Foreign(f"the Helm release {namespace} belongs to somebody else", release=True)
         try:
             await self._helm.uninstall(namespace, namespace, self._helm_time_limit)
         except HelmError as error:
             log.warning("helm could not uninstall %s: %s", namespace, error)
-            for secret in await self._refresh_releases(namespace):
-                await self._cluster.delete("Secret", secret["metadata"]["name"], namespace)
+            for secret in filter(partial(_is_of, store), await self._refresh_releases(namespace)):
+                metadata = secret["metadata"]
+                await self._cluster.delete("Secret", metadata["name"], namespace, uid=metadata["uid"])
         await self._refresh_releases(namespace)
 
     async def delete_namespace(self, store: Store) -> None:
@@ -162,9 +187,10 @@ class Actor:
     async def clear(self, store: Store) -> list[str]:
         """Delete the volumes that a deleted namespace left; what is still there, asked of the cluster itself.
 
-        [] is the proof of absence.  Most volumes go by themselves with their claims; one with the policy Retain would
-        stay for ever.  Volumes carry no labels of ours, so where a namespace of somebody else's has taken the name, or
-        where they are older than the store, they are not ours.
+        [] is the proof of absence.  A helm of ours that outlived whoever started it is waited for: it would write into
+        the next namespace of that name.  Most volumes go by themselves with their claims; one with the policy Retain
+        would stay for ever.  Volumes carry no labels of ours, so where a namespace of somebody else's has taken the
+        name, or where they are older than the store, they are not ours.
         """
         name = names.namespace(store.name)
         there = await self._cluster.get("Namespace", name)
@@ -177,8 +203,8 @@ class Actor:
             if retained and not volume["metadata"].get("deletionTimestamp"):
                 metadata = volume["metadata"]
                 await self._cluster.delete("PersistentVolume", metadata["name"], uid=metadata["uid"])
-        if not left:
-            self._helm.forget(name, name)
+        if not left and not self._helm.forget(name, name):
+            return [f"helm, still at work on {name}"]
         return [reference(volume) for volume in left]
 
     @staticmethod
@@ -187,9 +213,25 @@ class Actor:
         made = time_of(volume["metadata"]["creationTimestamp"])
         return claim.get("namespace") == names.namespace(store.name) and made >= store.created_at.replace(microsecond=0)
 
+    async def _must_be_ours(self, namespace: str, store_id: str) -> None:
+        """Raises Foreign, or ClusterError where there is no such namespace."""
+        if not await self._is_ours(namespace, store_id):
+            raise ClusterError(f"the namespace {namespace} is gone", 404, "NotFound")
+
+    async def _is_ours(self, namespace: str, store_id: str) -> bool:
+        """Whether the namespace is there, as the cluster says now.  Raises Foreign where it is somebody else's."""
+        there = await self._cluster.get("Namespace", namespace)
+        if there is not None and not objects.belongs_to(there, store_id):
+            raise Foreign(f"the namespace {namespace} belongs to somebody else")
+        return there is not None
+
     async def _refresh_releases(self, namespace: str) -> list[Obj]:
         """Read the release's Secrets anew into the cache: Helm wrote them, not we."""
-        secrets, _ = await self._cluster.list_all("Secret", namespace, selector="owner=helm")
+        secrets, _ = await self._cluster.list_all("Secret", namespace, selector=f"owner=helm,name={namespace}")
         releases = [secret for secret in secrets if secret.get("type") == release.TYPE]
         self._cache.put_all("Secret", namespace, releases, kept=lambda obj: obj.get("type") != release.TYPE)
         return releases
+
+
+def _is_of(store: Store, secret: Obj) -> bool:
+    return bool(secret["metadata"]["labels"].get(LABEL_STORE) == store.id)

@@ -4,7 +4,8 @@ A quiet store so costs no API call.  Why it is safe to decide by a cache: object
 goes on from that list, or the answer to a write of our own, and never in place of a newer version; any error of a
 stream throws the kind back to a new list; a stream is also ended, and listed anew, on a timer, since watches can die
 silently; and while any stream is broken or long silent, `trouble` says so and the engine waits rather than act on what
-it last saw.
+it last saw.  The answer to a write may come later than the news that the object is gone: what went is remembered for a
+while, and comes back only in a newer version (when it carries our labels again).
 
 Objects are kept as JSON text, a fifth of what they take as dicts: most stores are quiet most of the time, and a look at
 one reads some twenty of them in half a millisecond.
@@ -20,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from provisioning import release
+from provisioning import release, tasks
 from provisioning.cluster import Cluster, ClusterError, Obj
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ DIGEST = "storefleet.dev/cached-digest"
 RELIST_AFTER = 600.0  # seconds
 SILENT_TOO_LONG = 180.0  # seconds; the cluster sends a bookmark about once a minute
 LONGEST_BACKOFF = 15.0
+REMEMBERED = 500  # uids of a kind's objects that are gone
 LISTS_AT_ONCE = 2  # what is read at the same time is in memory at the same time
 
 
@@ -99,7 +101,8 @@ class _Kept:
 class _Stream:
     watched: Watched
     objects: dict[tuple[str, str], _Kept] = field(default_factory=dict)  # by (its own namespace, name)
-    trouble: str = "not listed yet"  # "" while list and watch go well
+    gone: dict[str, int] = field(default_factory=dict)  # by uid: in which version it went; the last few, oldest first
+    trouble: str = "the first look at the cluster"  # "" while list and watch go well
     listed: bool = False  # ever
     heard: float = 0.0  # when it last said something, by the loop's clock
 
@@ -124,9 +127,7 @@ class Cache:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
         self._tasks = []
 
     @property
@@ -170,7 +171,7 @@ class Cache:
             self._set(stream, obj)
         for key, known in list(stream.objects.items()):
             if key[0] == namespace and key not in listed and not kept(known.object):
-                self._drop(stream, key, known.uid)
+                self._drop(stream, key, known.uid, known.version)
 
     async def _follow(self, stream: _Stream) -> None:
         """List and watch one kind for ever."""
@@ -190,7 +191,7 @@ class Cache:
                         async for change, obj in changes:
                             version, stream.heard = obj["metadata"]["resourceVersion"], loop.time()
                             if change == "DELETED":
-                                self._drop(stream, _key(obj), obj["metadata"]["uid"])
+                                self._drop(stream, _key(obj), obj["metadata"]["uid"], int(version))
                             elif change != "BOOKMARK":
                                 self._set(stream, {**obj, "kind": kind})
             except ClusterError as error:
@@ -216,7 +217,7 @@ class Cache:
         for key, known in list(stream.objects.items()):
             # What we wrote while it was read may be newer than the list.
             if key not in listed and known.version <= int(version):
-                self._drop(stream, key, known.uid)
+                self._drop(stream, key, known.uid, int(version))
         return version
 
     def _set(self, stream: _Stream, obj: Obj) -> None:
@@ -225,7 +226,7 @@ class Cache:
             return
         key, uid, version = _key(obj), obj["metadata"]["uid"], _version(obj)
         known = stream.objects.get(key)
-        if known is not None and known.version >= version and known.uid == uid:
+        if version <= stream.gone.get(uid, 0) or (known is not None and known.version >= version and known.uid == uid):
             return
         text = json.dumps(_slim(obj), separators=(",", ":")).encode()
         kept = _Kept(stream.watched.kind, key, uid, version, namespace, text)
@@ -233,7 +234,11 @@ class Cache:
         self._by_namespace[namespace][(kept.kind, *key)] = kept
         self._changed(namespace)
 
-    def _drop(self, stream: _Stream, key: tuple[str, str], uid: str) -> None:
+    def _drop(self, stream: _Stream, key: tuple[str, str], uid: str, version: int) -> None:
+        """It is not among what is ours any more, as of `version`."""
+        stream.gone[uid] = version
+        if len(stream.gone) > REMEMBERED:
+            del stream.gone[next(iter(stream.gone))]
         known = stream.objects.get(key)
         if known is None or known.uid != uid:
             return

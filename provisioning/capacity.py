@@ -13,8 +13,9 @@ from typing import Any
 from provisioning import names
 from provisioning.cluster import Cluster, ClusterError, Kind, Obj
 from provisioning.failures import PARTS, condition
+from provisioning.plans import PLANS
 from provisioning.quantities import quantity
-from provisioning.templates import PLANS, TEMPLATES, all_values
+from provisioning.templates import TEMPLATES, all_values
 
 log = logging.getLogger(__name__)
 

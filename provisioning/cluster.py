@@ -6,7 +6,7 @@ of every watched object would cost more CPU than all the rest.  What the cluster
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ _DISCOVERY = ",".join(
     f"{_JSON};g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
 )
 _METADATA_ALONE = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
+LOG_SILENT = 600.0  # seconds
+RUN_WITHIN = 30.0  # seconds, for a command in a container
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=20, connect=5)
 
 
@@ -68,6 +70,7 @@ KINDS: dict[str, Kind] = {
         Kind("Certificate", "cert-manager.io/v1", "certificates"),  # where there is a cert-manager
         Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
         Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
+        Kind("PodMetrics", "metrics.k8s.io/v1beta1", "pods"),  # where there is a metrics server
     )
 }
 
@@ -92,9 +95,10 @@ class Cluster:
         self._api = api
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None, context: str | None = None) -> "Cluster":
+    async def connect(cls, kubeconfig: Path | None, context: str | None = None, agent: str = "") -> "Cluster":
         """By a kubeconfig file, or, without one, by the pod's own service account.  Does not talk to the cluster yet.
 
+        `agent`: what we are called in the API server's audit log ("storefleet/0.1.0"), else as the library is.
         Raises ClusterError when the file or the account cannot be used.
         """
         from kubernetes.aio import client, config  # takes a third of a second: not before it is needed
@@ -112,7 +116,10 @@ class Cluster:
             source = kubeconfig or "the pod's service account"
             raise ClusterError(f"{source} cannot be used: {error}") from error
         configuration.connection_pool_maxsize = 100
-        return cls(client.ApiClient(configuration))
+        api = client.ApiClient(configuration)
+        if agent:
+            api.user_agent = agent
+        return cls(api)
 
     async def close(self) -> None:
         await self._api.close()
@@ -160,6 +167,25 @@ class Cluster:
                             namespaced = resource["scope"] == "Namespaced"
                             found.setdefault((name, plural), Kind(kind, api_version, plural, namespaced))
         return list(found.values())
+
+    async def listable(self, kinds: Iterable[Kind], namespace: str = "default") -> list[Kind]:
+        """Those of `kinds` that we may list in `namespace`, so that what is not permitted need not be tried.
+
+        All of them where the cluster does not tell, or says that it does not tell everything.
+        """
+        spec = {"namespace": namespace}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": spec}
+        try:
+            answer = await self._request("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body=review)
+        except ClusterError as error:
+            if error.away:
+                raise
+            return list(kinds)
+        status = answer.get("status") or {}
+        rules = [rule for rule in status.get("resourceRules") or [] if not rule.get("resourceNames")]
+        if status.get("incomplete"):
+            return list(kinds)
+        return [kind for kind in kinds if any(_may_list(rule, kind) for rule in rules)]
 
     async def pages(self, kind: str, selector: str = "") -> AsyncGenerator[tuple[list[Obj], str], None]:
         """As `list_all`, a few hundred objects at a time, so that a large list never is in memory as a whole.
@@ -268,6 +294,79 @@ class Cluster:
                 return ""
             raise
 
+    async def follow_log(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        lines: int | None = None,
+        since: str = "",
+        previous: bool = False,
+        follow: bool = True,
+        at_a_time: int = 65_536,
+    ) -> AsyncGenerator[bytes, None]:
+        """A container's log as it comes, each line behind the time by the node's clock, in pieces of any length up to
+        `at_a_time`; ends with the container's run or, unless `follow`, with what there is.
+
+        `lines`: only so many of the last; `since`: only from that time on.  What is not asked for is not read, so a
+        slow reader slows the cluster down and fills nothing.  Raises ClusterError: 400 where the container has not
+        started, 404 where there is none.
+        """
+        query = [("container", container), ("timestamps", "true")]
+        query += [("follow", "true")] if follow else []
+        query += [("previous", "true")] if previous else []
+        query += [("tailLines", str(lines))] if lines is not None else []
+        query += [("sinceTime", since)] if since else []
+        path = KINDS["Pod"].path(namespace, pod) + "/log"
+        # A quiet log is no dead one, but after a while it is opened anew to be sure.
+        patience = aiohttp.ClientTimeout(total=None, connect=5, sock_read=LOG_SILENT)
+        response = await self._send("GET", path, query=query, patience=patience)
+        try:
+            while piece := await response.content.read(at_a_time):
+                yield piece
+        except TimeoutError:
+            return
+        except (aiohttp.ClientError, OSError) as error:
+            raise ClusterError(f"the log of pod {pod} broke off: {_words(error)}") from error
+        finally:
+            response.close()
+
+    async def run(self, namespace: str, pod: str, container: str, command: Sequence[str], given: str = "") -> str:
+        """Run a command in a container, with `given` as its input (which it must know the end of); what it printed.
+
+        Raises ClusterError, also where the command failed: then with what it said last.
+        """
+        from kubernetes.aio.stream import WsApiClient
+
+        query = [("container", container), *(("command", each) for each in command)]
+        query += [(channel, "true") for channel in ("stdin", "stdout", "stderr")]
+        path, said = KINDS["Pod"].path(namespace, pod) + "/exec", {1: b"", 2: b"", 3: b""}
+        async with WsApiClient(self._api.configuration) as api:
+            call = await api.param_serialize(
+                "GET", path, query_params=query, header_params={}, auth_settings=["BearerToken"]
+            )
+            opening = (await api.call_api(*call, _preload_content=False)).response
+            try:
+                async with asyncio.timeout(RUN_WITHIN), opening as socket:
+                    await socket.send_bytes(b"\0" + given.encode())
+                    async for message in socket:
+                        data = message.data if isinstance(message.data, bytes) else str(message.data).encode()
+                        if data[:1] and data[0] in said:
+                            said[data[0]] += data[1:]
+            except aiohttp.WSServerHandshakeError as error:
+                raise ClusterError(f"no command can be run in pod {pod}: {error.message}", error.status) from error
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise ClusterError(f"no command can be run in pod {pod}: {_words(error)}") from error
+        try:
+            status = json.loads(said[3] or b"{}")
+        except ValueError:
+            status = {}
+        if status.get("status") != "Success":
+            lines = said[2].decode(errors="replace").strip().splitlines() or [str(status.get("message", "cut off"))]
+            raise ClusterError(f"{command[0]} failed in pod {pod}: {lines[0][:200]}")
+        return said[1].decode(errors="replace")
+
     async def text(self, path: str) -> str:
         """What the API server answers in plain text: "/metrics"."""
         response = await self._send("GET", path, accept="text/plain")
@@ -275,6 +374,13 @@ class Cluster:
             return (await response.read()).decode(errors="replace")
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ClusterError(f"the cluster's answer broke off: {_words(error)}") from error
+
+    async def uid(self) -> str:
+        """Which cluster this is: the uid of its namespace `kube-system`, which lives as long as the cluster."""
+        there = await self.get("Namespace", "kube-system")
+        if there is None:
+            raise ClusterError("the cluster has no namespace kube-system", 404, "NotFound")
+        return str(there["metadata"]["uid"])
 
     async def server_version(self) -> str:
         return str((await self._request("GET", "/version"))["gitVersion"])
@@ -324,6 +430,12 @@ class Cluster:
         if response.status >= 400:
             raise await _failure(response)
         return response
+
+
+def _may_list(rule: Obj, kind: Kind) -> bool:
+    group = kind.api_version.rpartition("/")[0]
+    asked = (("verbs", "list"), ("apiGroups", group), ("resources", kind.plural))
+    return all({"*", each} & set(rule.get(part) or ()) for part, each in asked)
 
 
 def _kind(kind: str | Kind) -> Kind:

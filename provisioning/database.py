@@ -6,6 +6,7 @@ and back, which makes it the fence between replicas), its `transition` row, and 
 """
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -62,6 +63,7 @@ class Database:
         self._writer = asyncio.Lock()
         if self.is_sqlite:
             sqlalchemy_event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
+            sqlalchemy_event.listen(self.engine.sync_engine, "invalidate", _roll_back)
 
     @property
     def is_sqlite(self) -> bool:
@@ -101,6 +103,28 @@ class Database:
                 sealer.unseal(found.key_check)
             found.key_check = sealer.seal({})  # by the newest key, which the others need to have from now on
             await session.commit()
+
+    async def claim_cluster(self, uid: str) -> bool:
+        """Whether the stores live in the cluster of this uid; the first that is asked about counts.
+
+        On SQLite, which one process at a time serves, also another one as long as there is no store.
+        """
+        async with self.session() as session:
+            found = (await session.exec(select(Installation))).first()
+            if found is not None and found.cluster_uid == uid:
+                return True
+        async with self.writing(), self._installation() as (session, found):
+            free = found.cluster_uid is None or (
+                self.is_sqlite and (await session.exec(select(Store.id).limit(1))).first() is None
+            )
+            if free:
+                found.cluster_uid = uid
+                await session.commit()
+            return found.cluster_uid == uid
+
+    async def move_to_cluster(self, session: AsyncSession, uid: str | None) -> None:
+        """From now on the stores live in that cluster (the caller commits); None: in the next that is asked about."""
+        (await session.exec(select(Installation))).one().cluster_uid = uid
 
     @asynccontextmanager
     async def _installation(self) -> AsyncIterator[tuple[AsyncSession, Installation]]:
@@ -221,6 +245,16 @@ async def add_events(session: AsyncSession, events: Iterable[Event]) -> list[int
     for store_id, event_id in newest.items():
         await notices.tell(session, store_id, event_id)
     return added
+
+
+def _roll_back(connection: Any, _record: object, _error: object) -> None:
+    """Of a task that was cancelled while its statement waited for others to write.
+
+    The statement is carried out all the same, nobody fetches what it returns, and SQLite does not really close a
+    connection with such a statement: without this, its lock would keep everybody from writing.
+    """
+    with contextlib.suppress(asyncio.CancelledError, Exception):  # once more: it is under way all the same
+        connection.rollback()
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -10,8 +10,9 @@ from enum import StrEnum
 
 from provisioning.drift import Drift
 from provisioning.failures import Finding, Reason, timed_out, trouble_with
-from provisioning.failures.causes import FOREIGN_RELEASE
+from provisioning.failures.causes import DATABASE_REFUSES, FOREIGN_RELEASE
 from provisioning.release import Release
+from provisioning.rotation import Stage
 from provisioning.states import State
 
 
@@ -31,6 +32,7 @@ class Desired:
     since: datetime  # when it came into that state
     destroy_at: datetime | None = None  # of a deletion: not before this time
     destroying: bool = False  # a deletion that has begun to destroy
+    untended: timedelta = timedelta()  # of its time in that state: when nobody was there to work on it
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Observed:
     finding: Finding | None = None  # why
     blocked: Finding | None = None  # what the last step failed of, if it did
     held_by: tuple[str, ...] = ()  # what keeps a terminating namespace
+    secrets: Stage = Stage.SETTLED  # how far new ones are
     running: bool = False  # a workload wants replicas
     stopped: bool = False  # a workload wants none
 
@@ -62,6 +65,10 @@ class Do(StrEnum):
     UNLOCK = "unlock release"
     INSTALL = "install or upgrade release"
     REPLACE_POD = "replace a pod that an earlier attempt left broken"
+    MAKE_LOGIN = "make the shop's login in a database that does not know it"
+    PREPARE_SECRETS = "have the database know the new secrets, and put them in force"
+    RESTART_SHOP = "roll the shop out with its new secrets"
+    RETIRE_SECRETS = "close the login of the secrets before"
     PROBE = "ask the shop through the ingress, mark ready if it answers"
     MARK_FAILED = "mark failed"
     START = "start what an undone deletion stopped"
@@ -74,11 +81,15 @@ class Do(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """The next step.  `waiting_for`: what a WAIT waits for; `pod`: which REPLACE_POD; `reason`: why MARK_FAILED."""
+    """The next step.
+
+    `waiting_for`: what a WAIT waits for; `pod` and `pod_uid`: which REPLACE_POD; `reason`: why MARK_FAILED.
+    """
 
     do: Do
     waiting_for: str = ""
     pod: str = ""
+    pod_uid: str = ""
     reason: Reason | None = None
 
 
@@ -90,7 +101,15 @@ class Limits:
     helm: timedelta = timedelta(seconds=60)  # of one helm command; a lock that is older has no owner any more
     settling: timedelta = timedelta(seconds=5)  # until the watches have told all that a new release made
     illness: timedelta = timedelta(seconds=3)  # what is mended sooner is not worth a line
+    takeover: timedelta = timedelta(seconds=60)  # what is left at least to whoever takes up what another began
 
+
+_ROTATION = {
+    Stage.MAKE_LOGIN: Do.MAKE_LOGIN,
+    Stage.PREPARE: Do.PREPARE_SECRETS,
+    Stage.RESTART: Do.RESTART_SHOP,
+    Stage.RETIRE: Do.RETIRE_SECRETS,
+}
 
 UNMANAGED = FOREIGN_RELEASE.found("The Helm release of the store's name is somebody else's", []).reason
 
@@ -99,7 +118,7 @@ def decide(desired: Desired, observed: Observed, now: datetime, limits: Limits) 
     """The one next step for a store."""
     if desired.state in (State.REQUESTED, State.FAILED):
         return Step(Do.WAIT)  # for a free place; for a person
-    if desired.state is State.PROVISIONING and now - desired.since >= limits.provisioning:
+    if desired.state is State.PROVISIONING and now - desired.since - desired.untended >= limits.provisioning:
         waiting_for = observed.trouble or observed.waiting_for or "the shop to answer through the ingress"
         minutes = limits.provisioning.total_seconds() / 60
         # What is seen through a broken watch is old; the watch itself is then the cause.
@@ -132,10 +151,18 @@ def _towards_presence(desired: Desired, observed: Observed, now: datetime, limit
         return Step(Do.INSTALL)
     if not ready and observed.stopped:
         return Step(Do.START)
+    if observed.secrets is Stage.MAKE_LOGIN or (ready and observed.secrets in _ROTATION):
+        return Step(_ROTATION[observed.secrets])
     if observed.release_drift and (ready or _age(observed, now) >= limits.settling):
         return Step(Do.APPLY)
     if ready:
         return Step(Do.WAIT)
+    if (
+        observed.secrets is Stage.NO_LOGIN
+        and observed.finding
+        and observed.finding.reason.code == DATABASE_REFUSES.code
+    ):
+        return Step(Do.WAIT, waiting_for=observed.waiting_for)  # until it can be told
     if observed.finding is not None and observed.finding.lasting:
         return _give_up_or_try_anew(desired, observed.finding)
     if observed.waiting_for:
@@ -147,7 +174,7 @@ def _give_up_or_try_anew(desired: Desired, finding: Finding) -> Step:
     """A pod from before this attempt may only sit in its back-off, with the cause long mended."""
     begun = desired.since.replace(microsecond=0)  # the cluster's times are whole seconds: in doubt it is an old one
     if finding.pod and finding.since is not None and finding.since <= begun:
-        return Step(Do.REPLACE_POD, pod=finding.pod, waiting_for=f"a new {finding.pod}")
+        return Step(Do.REPLACE_POD, pod=finding.pod, pod_uid=finding.pod_uid, waiting_for=f"a new {finding.pod}")
     return Step(Do.MARK_FAILED, reason=finding.reason)
 
 

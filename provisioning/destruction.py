@@ -18,6 +18,7 @@ from provisioning.inventory import Item, inventory
 from provisioning.models import Event, Level, Store, now
 from provisioning.objects import belongs_to
 
+RECEIPT = "store.deleted"  # the action under which a receipt stands in the audit trail
 MOST_OBJECTS = 500  # named in a receipt; of those beyond it tells the number
 
 
@@ -88,7 +89,7 @@ async def leave_receipt(session: AsyncSession, store: Store, absent: list[str]) 
         "before": before,
         "absent": [*absent, f"store/{store.name}"],
     }
-    await audit.append(session, audit.ENGINE, "store.deleted", store=store, detail=receipt)
+    await audit.append(session, audit.ENGINE, RECEIPT, store=store, detail=receipt)
 
 
 def _second(at: datetime) -> datetime:

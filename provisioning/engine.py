@@ -10,20 +10,22 @@ Here is what brings stores to be looked at; what a look is stands in `reconcile`
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import col, select
 
-from provisioning import admission, names
+from provisioning import admission, names, tasks
 from provisioning.cache import Cache
 from provisioning.changes import Changes
-from provisioning.cluster import Cluster, ClusterError
+from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database, Moved
 from provisioning.health import Condition
 from provisioning.helm import Helm
+from provisioning.home import Home
 from provisioning.leader import Alone, Leader
-from provisioning.models import Store
+from provisioning.models import Store, StoreSecret
 from provisioning.reconcile import EngineOptions, Reconciler
 from provisioning.record import Recorder
 from provisioning.states import State
@@ -43,7 +45,7 @@ QUIET = frozenset({State.READY, State.FAILED})
 class EngineStatus:
     """How the engine is, for pages and readiness."""
 
-    cluster: str  # "connecting", "connected" or "away"
+    cluster: str  # "connecting", "connected", "away" or "another": see `home`
     detail: str  # a sentence; "" when all is well
     version: str | None  # of Kubernetes
     node_count: int | None
@@ -74,14 +76,17 @@ class Engine:
         self._stopped = False
         self._cache = Cache(cluster, options.installation, names.PREFIX, self._on_change)
         self._recorder = Recorder(database, changes)
-        self._reconciler = Reconciler(database, cluster, self._cache, helm, self._recorder, options, self._leader)
+        self._home = Home(database, cluster)
+        parts = (database, cluster, self._cache, helm, self._recorder, options)
+        self._reconciler = Reconciler(*parts, may_act=lambda: self.acting)
         self._workers: list[asyncio.Task[None]] = []
         self._settled: dict[str, tuple[State, datetime, int]] = {}  # by name: of what a look found nothing to do
         self._places: dict[str, int] = {}  # by store: its place in the queue
         self._version: str | None = None
         self._node_count: int | None = None
         self._working = self._queued = 0
-        self._was_away = False
+        self._was_away = True  # nothing has been listed: a store of which nothing is left comes with no change
+        self.on_objects: Callable[[str], None] = lambda name: None  # told the store of every change that is seen
         self._dispatched = 0.0  # by the loop's clock: when the database answered last
 
     async def start(self) -> None:
@@ -97,9 +102,7 @@ class Engine:
     async def stop(self) -> None:
         self._stopped = True
         self._queue.close()
-        for task in self._workers:
-            task.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        await tasks.end(self._workers)
         async with self._pass:  # whoever called us closes the cluster next
             await self._cache.stop()
         await self._reconciler.close()
@@ -115,8 +118,13 @@ class Engine:
         await self.resync()
 
     def is_fit(self) -> bool:
-        """Can this process do what a leader has to?  Not without its database."""
-        return asyncio.get_running_loop().time() - self._dispatched < UNFIT_AFTER
+        """Can this process do what a leader has to?  Not without its database, nor on another's cluster."""
+        return asyncio.get_running_loop().time() - self._dispatched < UNFIT_AFTER and not self._home.elsewhere
+
+    @property
+    def acting(self) -> bool:
+        """May this process act, at this very moment?  In trouble nothing is decided that the cluster would feel."""
+        return self._leader.leading and (self._home.known or bool(self._cache.trouble))
 
     def poke(self, name: str) -> None:
         """Somebody wished something of the store `name`: look at it now, whatever it is waiting for."""
@@ -131,6 +139,8 @@ class Engine:
         trouble = self._cache.trouble
         word = "connected" if not trouble else "away" if self._cache.listed else "connecting"
         numbers = (self._version, self._node_count, self._working, self._queued)
+        if self._home.elsewhere and not trouble:
+            word, trouble = "another", self._home.elsewhere
         return EngineStatus(word, trouble, *numbers, cache_age=self._cache.age)
 
     @property
@@ -145,8 +155,12 @@ class Engine:
                 await self._dispatch()
 
     async def _dispatch(self) -> None:
-        if self._version is None and not self._cache.trouble:
-            await self._get_acquainted()
+        if self._cache.trouble:
+            self._home.lost()
+        else:
+            await self._home.ask()
+            if self._version is None:
+                await self._get_acquainted()
         async with self._database.session() as session:
             on_the_way = (State.REQUESTED, State.PROVISIONING, State.DELETING)
             stores = (await session.exec(select(Store).where(col(Store.state).in_(on_the_way)))).all()
@@ -154,10 +168,10 @@ class Engine:
             waiting = {store.id: store for store in stores if store.state is State.REQUESTED}
             queue = [admission.Waiting(store.id, store.owner_id, store.state_at) for store in waiting.values()]
             ordered = admission.order(queue, [store.owner_id for store in working])
-            acts = self._leader.leading and not self._cache.trouble
+            acts = self.acting and not self._cache.trouble
             free = max(0, self._options.slots - len(working)) if acts else 0
             for store_id in ordered[:free]:
-                if not self._leader.leading:  # no more: the next leader counts the places itself
+                if not self.acting:  # no more: the next leader counts the places itself
                     break
                 store = waiting[store_id]
                 try:
@@ -188,25 +202,38 @@ class Engine:
         async with self._pass:
             if self._stopped:
                 return
-            await self._look_at_all()
             if not self._cache.trouble:
+                await self._home.ask_again()
                 await self._get_acquainted()
+            await self._look_at_all()
 
     async def _look_at_all(self) -> None:
         async with self._database.session() as session:
             rows = (await session.exec(select(Store.name, Store.state, Store.state_at))).all()
+            asked = select(Store.name).join(StoreSecret).where(col(StoreSecret.next).is_not(None))
+            new_secrets = set((await session.exec(asked)).all())
         for name, state, state_at in rows:
-            if self._settled.get(name) != (state, state_at, self._cache.version(names.namespace(name))):
+            settled = self._settled.get(name) == (state, state_at, self._cache.version(names.namespace(name)))
+            if not settled or name in new_secrets:
                 self._queue.add_after(name, 0)
 
     async def _get_acquainted(self) -> None:
         with contextlib.suppress(ClusterError):  # a nicety, which a service account may not be allowed
             self._version = await self._cluster.server_version()
             self._node_count = len((await self._cluster.list_all("Node"))[0])
+        with contextlib.suppress(ClusterError):
+            if await self._reconciler.learn_api_servers():
+                self._settled.clear()
+
+    def objects(self, name: str) -> list[Obj]:
+        """All that is known of the namespace of the store `name`; see `status` for whether it may be trusted."""
+        return self._cache.objects(names.namespace(name))
 
     def _on_change(self, namespace: str) -> None:
         if namespace.startswith(names.PREFIX):
-            self._queue.add(namespace.removeprefix(names.PREFIX))
+            name = namespace.removeprefix(names.PREFIX)
+            self._queue.add(name)
+            self.on_objects(name)
 
     async def _show(self, name: str) -> None:
         """Where another process leads: tell who looks on here how a READY store is, by our own watches."""
@@ -218,7 +245,7 @@ class Engine:
     async def _look(self, name: str) -> None:
         """Take one store as far as it goes without waiting."""
         self._settled.pop(name, None)
-        if not self._leader.leading:
+        if not self._leader.leading or not (self._cache.trouble or await self._home.ask()):
             await self._show(name)  # whoever leads does what is to be done
             return
         async with self._database.session() as session:

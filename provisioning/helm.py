@@ -103,9 +103,14 @@ class Helm:
         except BlockingIOError:
             return True
 
-    def forget(self, release: str, namespace: str) -> None:
-        """The release is gone for good: leave no file of it."""
-        self._lock_file(release, namespace).unlink(missing_ok=True)
+    def forget(self, release: str, namespace: str) -> bool:
+        """The release is gone for good: leave no file of it.  False while a helm is still at work on it."""
+        try:
+            with self._locked(release, namespace):
+                self._lock_file(release, namespace).unlink(missing_ok=True)
+                return True
+        except BlockingIOError:
+            return False
 
     async def upgrade_install(
         self,
@@ -167,12 +172,17 @@ class Helm:
     @contextlib.contextmanager
     def _locked(self, release: str, namespace: str) -> Iterator[int]:
         """The release's lock, as an open file.  Raises BlockingIOError when somebody holds it."""
-        lock = os.open(self._lock_file(release, namespace), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield lock
-        finally:
-            os.close(lock)  # a child that has it open as well keeps it locked
+        file = self._lock_file(release, namespace)
+        while True:
+            lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not _is_at(file, lock):  # another process removed it in between: this one is nobody's lock
+                    continue
+                yield lock
+                return
+            finally:
+                os.close(lock)  # a child that has it open as well keeps it locked
 
     async def _found(self) -> tuple[str, ...]:
         """How helm is run on this machine; looked for once.  Raises HelmError where there is none."""
@@ -295,6 +305,13 @@ def _pairs(labels: Mapping[str, str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([f"{key}={value}" for key, value in labels.items()])
     return line.getvalue()
+
+
+def _is_at(file: Path, opened: int) -> bool:
+    """Whether the open file is the one of that name."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(file.stat(), os.fstat(opened))
+    return False
 
 
 def _ended_by(returncode: int | None) -> str:

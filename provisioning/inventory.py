@@ -89,7 +89,7 @@ async def labelled(cluster: Cluster, selector: str) -> list[Obj]:
     """Every object in the cluster with these labels, in namespaces or not, but events: claims and volumes whole, of
     the others kind and metadata.  Raises ClusterError.
     """
-    kinds = [kind for kind in await cluster.kinds() if _counts(kind)]
+    kinds = await cluster.listable(kind for kind in await cluster.kinds() if _counts(kind))
     return await _lists(cluster, kinds, None, selector)
 
 
@@ -162,7 +162,8 @@ def held_reason(store: str, holders: Sequence[Holder]) -> Reason:
 
 
 async def _objects(cluster: Cluster, namespace: str, whole: frozenset[str] = frozenset()) -> list[Obj]:
-    kinds = [kind for kind in await cluster.kinds() if kind.namespaced and _counts(kind)]
+    there = (kind for kind in await cluster.kinds() if kind.namespaced and _counts(kind))
+    kinds = await cluster.listable(there, namespace)
     objects = await _lists(cluster, kinds, namespace, "", whole)
     volumes = await _lists(cluster, [KINDS["PersistentVolume"]], None, "")
     return [*objects, *(each for each in volumes if (each["spec"].get("claimRef") or {}).get("namespace") == namespace)]

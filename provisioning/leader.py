@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from provisioning import tasks
 from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.models import now
 from provisioning.templates import LABEL_INSTALLATION
@@ -124,11 +125,8 @@ class Election:
     async def stop(self) -> None:
         """Lead no more; if the Lease is ours, give it up, so that the next need not wait for its end."""
         held, self._renewed_at = self._renewed_at is not None, None
-        tasks = [task for task in (self._running, *self._begun) if task is not None]
-        self._running = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        running, self._running = self._running, None
+        await tasks.end(task for task in (running, *self._begun) if task is not None)
         if held:
             with contextlib.suppress(ClusterError, TimeoutError):  # then it ends by itself
                 async with asyncio.timeout(self._timings.answer):

@@ -74,6 +74,7 @@ class Installation(SQLModel, table=True):
     id: str = Field(primary_key=True)
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     key_check: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # nothing, sealed as secrets are
+    cluster_uid: str | None = None  # of the cluster in which the stores live: of its namespace kube-system
 
 
 class Store(SQLModel, table=True):
@@ -132,11 +133,16 @@ class Event(SQLModel, table=True):
 
 
 class StoreSecret(SQLModel, table=True):
-    """A store's secrets, sealed, so that a Secret that was deleted comes back with the same values."""
+    """A store's secrets, sealed, so that a Secret that was deleted comes back with the same values; and how far they
+    are being replaced by new ones (see `rotation`)."""
 
     __tablename__ = "store_secret"
     store_id: str = Field(sa_column=Column(ForeignKey("store.id", ondelete="CASCADE"), primary_key=True))
     sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    generation: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
+    next: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # sealed as well: asked for, not in force
+    former_login: str | None = None  # to the shop's database, until it is closed; "": the same as now
+    granted_on: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
 
 
 class Outcome(StrEnum):

@@ -8,7 +8,6 @@ there is one process and nobody to tell.
 """
 
 import asyncio
-import contextlib
 import json
 import logging
 import random
@@ -21,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from provisioning import tasks
 from provisioning.changes import Change
 from provisioning.models import Event, Store
 
@@ -84,9 +84,7 @@ class Listener:
 
     async def stop(self) -> None:
         if self._running is not None:
-            self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
+            await tasks.end([self._running])
 
     async def _run(self) -> None:
         import psycopg  # not on SQLite, where starting takes no longer for it

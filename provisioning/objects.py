@@ -6,15 +6,14 @@ stores its values and manifest in the cluster, secrets would lie there in clear)
 
 from base64 import b64encode
 from collections.abc import Mapping
+from typing import Any
 
-from provisioning import names
+from provisioning import fence, names
 from provisioning.cluster import Obj
 from provisioning.milestones import SECRET
 from provisioning.models import Store
-from provisioning.templates import LABEL_STORE, PLANS, labels
-
-_PEERS = {"matchLabels": {"app.kubernetes.io/name": "medusa"}}
-_DATABASE = {"matchLabels": {"app.kubernetes.io/name": "postgres"}}
+from provisioning.plans import plan_of
+from provisioning.templates import LABEL_STORE, labels
 
 OWNER = "storefleet.dev/owner"
 """An annotation of a namespace that says once more whose it is: labels may be taken off by hand."""
@@ -44,9 +43,12 @@ def belongs_to(there: Obj, store_id: str) -> bool:
     return (metadata.get("labels") or {}).get(LABEL_STORE) == store_id or owner.endswith(f"/{store_id}")
 
 
-def surroundings(store: Store, installation: str, secrets: Mapping[str, str]) -> list[Obj]:
-    """What must be in the namespace before the release: the Secret with `secrets`, limits, policies."""
-    plan = PLANS[store.plan]
+def surroundings(
+    store: Store, installation: str, secrets: Mapping[str, str], rules: fence.Fence, values: Mapping[str, Any]
+) -> list[Obj]:
+    """What must be in the namespace before the release: limits, policies, and the Secret with `secrets` if there are
+    any (`values`: the release's; where they have the Secret made by somebody else, there are none)."""
+    plan = plan_of(store.plan)
 
     def obj(api_version: str, kind: str, name: str, **content: object) -> Obj:
         metadata = {
@@ -56,79 +58,16 @@ def surroundings(store: Store, installation: str, secrets: Mapping[str, str]) ->
         }
         return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
 
-    def policy(name: str, **spec: object) -> Obj:
-        return obj("networking.k8s.io/v1", "NetworkPolicy", name, spec=spec)
-
-    return [
-        obj("v1", "Secret", SECRET, type="Opaque", data={key: _base64(value) for key, value in secrets.items()}),
-        obj(
-            "v1",
-            "ResourceQuota",
-            "store",
-            spec={
-                "hard": {
-                    "requests.cpu": plan.cpu,
-                    "limits.memory": plan.memory,
-                    "requests.storage": plan.storage,
-                    "pods": "10",
-                    "persistentvolumeclaims": "4",
-                    "services": "5",
-                    "services.nodeports": "0",
-                    "services.loadbalancers": "0",
-                }
-            },
-        ),
-        obj(
-            "v1",
-            "LimitRange",
-            "store",
-            spec={
-                "limits": [
-                    {
-                        "type": "Container",
-                        "defaultRequest": {"cpu": "10m", "memory": "64Mi"},
-                        "default": {"memory": "256Mi"},
-                    }
-                ]
-            },
-        ),
-        # Nothing in, nothing out, but: names, the database from the shop, the shop from outside all stores.
-        policy("default-deny", podSelector={}, policyTypes=["Ingress", "Egress"]),
-        policy(
-            "dns",
-            podSelector={},
-            policyTypes=["Egress"],
-            egress=[{"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}],
-        ),
-        policy(
-            "database",
-            podSelector=_DATABASE,
-            policyTypes=["Ingress"],
-            ingress=[{"from": [{"podSelector": _PEERS}], "ports": [{"protocol": "TCP", "port": 5432}]}],
-        ),
-        policy(
-            "shop",
-            podSelector=_PEERS,
-            policyTypes=["Ingress", "Egress"],
-            ingress=[
-                {
-                    "from": [
-                        {"podSelector": {}},
-                        {"namespaceSelector": {"matchExpressions": [{"key": LABEL_STORE, "operator": "DoesNotExist"}]}},
-                    ],
-                    "ports": [{"protocol": "TCP", "port": 9000}],
-                }
-            ],
-            egress=[{"to": [{"podSelector": _DATABASE}], "ports": [{"protocol": "TCP", "port": 5432}]}],
-        ),
-        # The chart's own test asks the shop.
-        policy(
-            "test",
-            podSelector={"matchLabels": {"app.kubernetes.io/component": "test"}},
-            policyTypes=["Egress"],
-            egress=[{"to": [{"podSelector": _PEERS}], "ports": [{"protocol": "TCP", "port": 9000}]}],
-        ),
+    around = [
+        obj("v1", "ResourceQuota", "store", spec={"hard": plan.hard}),
+        obj("v1", "LimitRange", "store", spec={"limits": plan.limits}),
     ]
+    for name, spec in fence.policies(rules, values, LABEL_STORE).items():
+        around.append(obj("networking.k8s.io/v1", "NetworkPolicy", name, spec=spec))
+    if secrets:
+        data = {key: _base64(value) for key, value in secrets.items()}
+        around.append(obj("v1", "Secret", SECRET, type="Opaque", data=data))
+    return around
 
 
 def _base64(value: str) -> str:

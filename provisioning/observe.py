@@ -10,6 +10,7 @@ from provisioning.drift import Drift, differences
 from provisioning.failures import PARTS, condition, diagnose, of_kind, part_of
 from provisioning.release import FIELD_MANAGER as HELM
 from provisioning.release import Release, newest
+from provisioning.rotation import stage
 from provisioning.wanted import Wanted
 
 
@@ -38,6 +39,7 @@ def observe(objects: Sequence[Obj], wanted: Wanted, since: datetime) -> Observed
         waiting_for=waiting_for(objects),
         finding=diagnose(objects, since),
         held_by=_held_by(namespaces),
+        secrets=stage(wanted.held, objects),
         running=any(replicas(each) > 0 for each in workloads(objects)),
         stopped=any(replicas(each) == 0 for each in workloads(objects)),
     )
@@ -58,7 +60,7 @@ def waiting_for(objects: Sequence[Obj]) -> str:
             if kind == "StatefulSet" and any(obj["kind"] == "Deployment" for obj in objects):
                 continue  # a database of somebody else's
             return f"the {PARTS[name]} {kind.lower()}"
-        if not _rolled_out(workload):
+        if not rolled_out(workload):
             return f"{part_of(workload)} to become ready"
     return ""
 
@@ -94,7 +96,7 @@ def _as_cached(obj: Obj) -> Obj:
     }
 
 
-def _rolled_out(workload: Obj) -> bool:
+def rolled_out(workload: Obj) -> bool:
     """All wanted replicas are of the newest version, and ready (what `kubectl rollout status` asks)."""
     spec, status = workload["spec"], workload.get("status") or {}
     wanted = spec.get("replicas", 1)

@@ -1,11 +1,13 @@
 """What has lost its other half: objects in the cluster whose store has no row, and rows whose store has no objects.
 
 Pure.  Only what carries this installation's label can be an orphan: everything else in the cluster is somebody else's,
-whatever it is called.  Volumes are made by the cluster, without labels, so they are labelled while the claim that they
+whatever it is called.  By itself only that is removed whose store is known to have been deleted, by its receipt in the
+audit trail: where a backup of the database was restored, the stores that were made after it have no row either, and
+they are alive.  Volumes are made by the cluster, without labels, so they are labelled while the claim that they
 belong to is there to prove whose they are (`unmarked`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -102,12 +104,20 @@ def seen_since(before: Mapping[str, datetime], orphans: Iterable[Orphan], at: da
     return {orphan.id: before.get(orphan.id, at) for orphan in orphans}
 
 
-def to_clean(orphans: Iterable[Orphan], seen: Mapping[str, datetime], at: datetime) -> list[Orphan]:
-    """What the policy CLEAN removes: objects that two sweeps saw, at least so far apart that nobody is still at it."""
+def to_clean(
+    orphans: Iterable[Orphan], seen: Mapping[str, datetime], at: datetime, deleted: Collection[str]
+) -> list[Orphan]:
+    """What the policy CLEAN removes: objects that two sweeps saw, at least so far apart that nobody is still at it.
+
+    `deleted`: ids of stores of which the audit trail tells the deletion; what is not of these is for a person to judge.
+    """
     return [
         orphan
         for orphan in orphans
-        if not orphan.is_row and not orphan.deleting and at - seen.get(orphan.id, at) >= CLEANED_AFTER
+        if not orphan.is_row
+        and not orphan.deleting
+        and orphan.store_id in deleted
+        and at - seen.get(orphan.id, at) >= CLEANED_AFTER
     ]
 
 

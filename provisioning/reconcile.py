@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning import destruction, names
+from provisioning import api_servers, destruction, names, renewal
 from provisioning.act import Actor, Foreign
 from provisioning.cache import Cache
 from provisioning.cluster import Cluster, ClusterError, Obj
@@ -22,17 +22,19 @@ from provisioning.decide import Do, Limits, Observed, Step, decide
 from provisioning.destruction import desired_of
 from provisioning.failures import Finding, Reason, diagnose, nearer, of_kind, part_of
 from provisioning.failures.steps import finding_of
+from provisioning.fence import Fence
 from provisioning.front_door import FrontDoor
 from provisioning.health import Condition, Health, health
 from provisioning.helm import Helm, HelmError
 from provisioning.inventory import held, held_reason
-from provisioning.leader import Leader
 from provisioning.lines import labels_lost, line, mended_line, namespace_lost
 from provisioning.milestones import in_order, timeline
-from provisioning.models import Level, Store, StoreSecret, now
+from provisioning.models import Level, Store, now
 from provisioning.observe import observe
 from provisioning.record import Recorder
 from provisioning.release import Release, revisions
+from provisioning.renewal import Renewal
+from provisioning.rotation import Held
 from provisioning.secrets import SealBroken, Sealer
 from provisioning.shop_log import ShopLog
 from provisioning.states import State
@@ -57,6 +59,7 @@ class EngineOptions:
     installation: str
     sealer: Sealer
     overlay: Mapping[str, Any] = field(default_factory=dict)  # values laid over the chart's, for every store
+    fence: Fence = field(default_factory=Fence)  # who may talk to shops, and to whom they may
     ingress_url: str | None = None  # where shops are asked, when their names do not lead there
     slots: int = 5  # stores being provisioned at once
     limits: Limits = field(default_factory=Limits)
@@ -80,6 +83,8 @@ class _Memory:
     held: Reason | None = None  # what holds its deletion
     held_asked: float = 0.0
     age: tuple[datetime, float] | None = None  # see `_now`
+    untended: timedelta = timedelta()  # see `_untended`
+    step: Step | None = None  # the last, for the log
 
 
 class Reconciler:
@@ -93,15 +98,18 @@ class Reconciler:
         helm: Helm,
         recorder: Recorder,
         options: EngineOptions,
-        leader: Leader,
+        may_act: Callable[[], bool],
     ) -> None:
-        self._database, self._cluster, self._cache, self._leader = database, cluster, cache, leader
+        """`may_act`: asked right before each step."""
+        self._database, self._cluster, self._cache, self._may_act = database, cluster, cache, may_act
         self._recorder, self._options = recorder, options
         self._actor = Actor(cluster, cache, helm, options.limits.helm.total_seconds())
         self._front_door = FrontDoor(cluster, options.ingress_url)
         self._shop_log = ShopLog(cluster, recorder)
         self._helm_places = asyncio.Semaphore(HELM_AT_ONCE)
         self._memory: dict[str, _Memory] = {}  # by name
+        self._fence = options.fence
+        self._renewal = Renewal(database, cluster, cache, options.sealer)
         self._healths: dict[str, tuple[tuple[datetime, int], Condition]] = {}  # by id; see `_health`
 
     async def close(self) -> None:
@@ -110,6 +118,17 @@ class Reconciler:
     def forget(self) -> None:
         """Others have acted meanwhile: what is remembered is of no use."""
         self._memory.clear()
+
+    async def learn_api_servers(self) -> bool:
+        """Where they are: what a list of ways out leaves shut.  Whether that is another answer than before.
+
+        Raises ClusterError.
+        """
+        if not self._options.fence.ways:
+            return False
+        before, found = self._fence, await api_servers.addresses(self._cluster)
+        self._fence = replace(before, api_servers=found)
+        return self._fence != before
 
     def hurry(self, name: str) -> None:
         """Somebody wished something of the store: no pause holds any more."""
@@ -120,7 +139,11 @@ class Reconciler:
         """What there is to know of a store besides its state, from the cache."""
         memory = self._memory.get(store.name)
         if store.state is State.READY:
-            return Condition(Health.UNKNOWN) if self._cache.trouble else self._health(store)
+            if self._cache.trouble:
+                return Condition(Health.UNKNOWN)
+            if memory and memory.error and memory.error.lasting:  # what is to be mended cannot be
+                return Condition(Health.DEGRADED, memory.error.reason)
+            return self._health(store)
         if store.state is State.DELETING:
             return Condition(reason=memory.held if memory else None)
         if store.state is not State.PROVISIONING:
@@ -146,11 +169,19 @@ class Reconciler:
         memory = self._memory.setdefault(store.name, _Memory())
         if memory.since != store.state_at:  # what stood in the way of an earlier attempt need not stand there now
             memory.since, memory.error = store.state_at, None
+            memory.untended = _untended(store.state_at, self._options.limits)
         if (pause := memory.not_before - _clock()) > 0:
             again(store.name, pause)
             return False
         try:
+            if not self._fence.api_servers:
+                await self.learn_api_servers()
             wish = await self._wanted(session, store)
+        except ClusterError as error:
+            log.warning("store %s: %s", store.name, error, extra={"store": store.id})
+            memory.not_before = _clock() + LONGEST_PAUSE
+            again(store.name, LONGEST_PAUSE)
+            return False
         except SealBroken as error:
             log.error("store %s: %s", store.name, error, extra={"store": store.id})
             if store.state is State.PROVISIONING:
@@ -159,14 +190,16 @@ class Reconciler:
         for _ in range(STEPS_AT_A_LOOK):
             step, go_on = await self._step(session, store, wish, memory, again)
             if not go_on:
-                return step is Do.WAIT and self._leader.leading
+                return step is Do.WAIT and self._may_act()
         return False
 
     async def _wanted(self, session: AsyncSession, store: Store) -> Wanted:
         secrets: dict[str, str] = {}
+        present = Held()
         if store.state is not State.DELETING:  # which needs none, and must not fail of a key that was lost
-            secrets = self._options.sealer.unseal((await session.get_one(StoreSecret, store.id)).sealed)
-        return wanted(store, self._options.installation, secrets, self._options.overlay)
+            secrets, present = await renewal.held(session, self._options.sealer, store)
+        wish = wanted(store, self._options.installation, secrets, self._options.overlay, self._fence)
+        return replace(wish, held=present)
 
     async def _step(
         self, session: AsyncSession, store: Store, wish: Wanted, memory: _Memory, again: Again
@@ -189,9 +222,13 @@ class Reconciler:
         observed = replace(observed, finding=nearer(observed.finding, beside))
         # A deletion's time is a date that a person was told; any other is how long something takes.
         at = now() if store.state is State.DELETING else _now(memory, store.state_at)
-        step = decide(desired_of(store), observed, at, self._options.limits)
+        desired = replace(desired_of(store), untended=memory.untended)
+        step = decide(desired, observed, at, self._options.limits)
+        if step != memory.step:
+            memory.step, what = step, f"{step.do.value} ({step.waiting_for})" if step.waiting_for else step.do.value
+            log.debug("store %s, %s: %s", store.name, store.state, what, extra={"store": store.id})
         await session.commit()  # no transaction stays open over a step, which may take long
-        if not self._leader.leading:
+        if not self._may_act():
             return step.do, False  # asked right before the step, since it is not known for long
         try:
             go_on = await self._act(session, store, wish, observed, step, memory, again)
@@ -205,7 +242,7 @@ class Reconciler:
             memory.not_before = _clock() + pause
             again(store.name, pause)
             return step.do, False
-        if step.do is not Do.WAIT:
+        if step.do is not Do.WAIT or (store.state is State.READY and not observed.trouble):
             memory.error, memory.failures, memory.not_before = None, 0, 0.0
         return step.do, go_on
 
@@ -243,8 +280,11 @@ class Reconciler:
                     revision = await actor.install(wish)
                 await self._recorder.set_revision(session, store, revision)
             case Do.REPLACE_POD:
-                await actor.replace_pod(store, step.pod)
+                await actor.replace_pod(store, step.pod, step.pod_uid)
                 again(store.name, 0.5)
+                return False
+            case Do.MAKE_LOGIN | Do.PREPARE_SECRETS | Do.RESTART_SHOP | Do.RETIRE_SECRETS:
+                await self._renew(session, store, wish, step.do, again)
                 return False
             case Do.PROBE:
                 return await self._ask(session, store, memory, again)
@@ -271,6 +311,26 @@ class Reconciler:
                 return await self._remove(session, store, again)
         return True
 
+    async def _renew(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, again: Again) -> None:
+        """One step of a rotation; the next look, at once, is by what it changed."""
+        there = self._cache.objects(wish.name)
+        match do:
+            case Do.MAKE_LOGIN:
+                await self._renewal.make_login(session, store, there)
+            case Do.PREPARE_SECRETS:
+                if not await self._renewal.prepare(session, store, there):
+                    said = "New secrets wait: the shop has to be upgraded first"
+                    event = line(store, "secrets.waiting", said, Level.WARNING, key=str(wish.held.generation))
+                    await self._recorder.tell(session, store, event)
+                    return
+                await self._actor.apply(await self._wanted(session, store))
+            case Do.RESTART_SHOP:
+                await self._renewal.restart(store, wish.held)
+            case Do.RETIRE_SECRETS:
+                await self._renewal.retire(session, store, wish.held)
+        self._recorder.publish(store)
+        again(store.name, 0.1)
+
     async def _mend(
         self, session: AsyncSession, store: Store, observed: Observed, memory: _Memory, again: Again
     ) -> bool:
@@ -283,7 +343,7 @@ class Reconciler:
                 again(store.name, rest)
             else:
                 due.append(drift)
-        for mended in await self._actor.mend(due):
+        for mended in await self._actor.mend(store, due):
             times, last = memory.mended.get(mended.drift.key, (0, at))
             memory.mended[mended.drift.key] = (times + 1 if at - last < MENDED_AGAIN else 1, at)
             await self._recorder.tell(session, store, mended_line(store, mended))
@@ -390,6 +450,12 @@ class Reconciler:
 
 def _clock() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _untended(since: datetime, limits: Limits) -> timedelta:
+    """How much of a store's time passed while nobody may have been at work, at the first look at it: it is not given up
+    before whoever takes it up has had a while."""
+    return max(timedelta(), now() - since - max(timedelta(), limits.provisioning - limits.takeover))
 
 
 def _now(memory: _Memory, since: datetime) -> datetime:

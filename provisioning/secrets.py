@@ -41,10 +41,14 @@ def new_key() -> str:
 
 def generate(admin_email: str) -> dict[str, str]:
     """The secrets of a new store, under the keys that the chart's `secrets.existingSecret` expects."""
+    return {"database-user": "medusa", "admin-email": admin_email, **made()}
+
+
+def made() -> dict[str, str]:
+    """New values for all that is secret."""
     return {
         "database-password": secrets.token_urlsafe(24),
         "jwt-secret": secrets.token_urlsafe(32),
         "cookie-secret": secrets.token_urlsafe(32),
-        "admin-email": admin_email,
         "admin-password": secrets.token_urlsafe(12),
     }

@@ -6,17 +6,18 @@ administrator asks.  Everything is asked of the cluster anew: what is deleted he
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from provisioning import audit
 from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database
+from provisioning.destruction import RECEIPT
 from provisioning.inventory import labelled
-from provisioning.models import Store, now
+from provisioning.models import AuditEntry, Store, now
 from provisioning.orphans import Orphan, Policy, Row, find, is_still, seen_since, to_clean, unmarked
 from provisioning.states import State
 from provisioning.templates import LABEL_INSTALLATION
@@ -50,7 +51,8 @@ class Sweep:
             for orphan in report.orphans:
                 log.info("orphan: %s, since %s", orphan.reference, self._seen[orphan.id].isoformat())
             if self.policy is Policy.CLEAN:
-                for orphan in to_clean(report.orphans, self._seen, report.at):
+                deleted = await self._deleted({orphan.store_id for orphan in report.orphans})
+                for orphan in to_clean(report.orphans, self._seen, report.at, deleted):
                     await self.clean(orphan, SWEEPER)
         except ClusterError as error:
             log.warning("orphans were not looked for: %s", error)
@@ -114,6 +116,12 @@ class Sweep:
             if error.away:
                 raise
             log.info("volumes were not labelled: %s", error)
+
+    async def _deleted(self, ids: Collection[str]) -> set[str]:
+        """Which of these stores left a receipt of their deletion."""
+        query = select(AuditEntry.store_id).where(AuditEntry.action == RECEIPT, col(AuditEntry.store_id).in_(ids))
+        async with self._database.session() as session:
+            return set((await session.exec(query)).all())
 
     async def _rows(self) -> list[Row]:
         async with self._database.session() as session:

@@ -1,11 +1,11 @@
-"""What a store can be made of: templates (a chart and a version) and plans (sizes), as data.
+"""What a store can be made of: templates (a chart and a version), as data; its sizes are in `plans`.
 
 `values` is the whole of what Helm is given for a store; no secret is in it.
 """
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from provisioning.milestones import SECRET
 from provisioning.models import Store
+from provisioning.plans import plan_of
 
 CHARTS = Path(__file__).resolve().parent.parent / "charts"
 
@@ -41,62 +42,10 @@ class Template:
         return _chart_version(self.chart)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A size: what a store may use (the namespace's quota) and what its parts ask for (chart values)."""
-
-    name: str
-    title: str
-    description: str
-    cpu: str  # requests of all pods, a rolling update's second pod included
-    memory: str  # limits of all pods
-    storage: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
 TEMPLATES = {
     template.name: template
     for template in (
         Template("medusa", "Medusa", "An online shop with products, carts, orders and an admin of its own."),
-    )
-}
-
-PLANS = {
-    plan.name: plan
-    for plan in (
-        Plan("small", "Small", "To try things and for a first shop.", "1", "3Gi", "5Gi"),
-        Plan(
-            "medium",
-            "Medium",
-            "For a shop with daily orders.",
-            "2",
-            "6Gi",
-            "10Gi",
-            {
-                "medusa": {
-                    "resources": {"requests": {"cpu": "250m", "memory": "768Mi"}, "limits": {"memory": "1536Mi"}}
-                },
-                "postgresql": {
-                    "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
-                    "persistence": {"size": "5Gi"},
-                },
-            },
-        ),
-        Plan(
-            "large",
-            "Large",
-            "For a busy shop with a large catalogue.",
-            "4",
-            "12Gi",
-            "40Gi",
-            {
-                "medusa": {"resources": {"requests": {"cpu": "1", "memory": "1536Mi"}, "limits": {"memory": "3Gi"}}},
-                "postgresql": {
-                    "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "4Gi"}},
-                    "persistence": {"size": "20Gi"},
-                },
-            },
-        ),
     )
 }
 
@@ -138,7 +87,7 @@ def values(store: Store, installation: str, overlay: Mapping[str, Any]) -> dict[
     }
     if address.scheme == "https":
         own["ingress"]["tls"] = {"enabled": True}
-    return merge(merge(PLANS[store.plan].values, overlay), own)
+    return merge(merge(plan_of(store.plan).values, overlay), own)
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,7 +110,7 @@ def chart_digest(chart: Path) -> str:
 
 def all_values(template: str, plan: str, overlay: Mapping[str, Any]) -> dict[str, Any]:
     """The values that decide a store's size: the chart's, under the plan's, under the operator's `overlay`."""
-    return merge(merge(_chart_values(TEMPLATES[template].chart), PLANS[plan].values), overlay)
+    return merge(merge(_chart_values(TEMPLATES[template].chart), plan_of(plan).values), overlay)
 
 
 @cache

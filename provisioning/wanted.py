@@ -1,14 +1,16 @@
 """Everything that a store should consist of, from its row, its secrets and what the operator set.  Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from provisioning import objects
 from provisioning.cache import digest
 from provisioning.cluster import Obj
+from provisioning.fence import Fence
 from provisioning.models import Store
+from provisioning.rotation import Held
 from provisioning.templates import LABEL_STORE, TEMPLATES, chart_digest, values
 
 
@@ -21,6 +23,7 @@ class Wanted:
     chart: Path
     values: Mapping[str, Any]
     spec: str  # fingerprint of chart and values
+    held: Held = field(default_factory=Held)  # how far new secrets are
 
     @property
     def name(self) -> str:
@@ -33,13 +36,16 @@ class Wanted:
         return LABEL_STORE, self.namespace["metadata"]["labels"][LABEL_STORE]
 
 
-def wanted(store: Store, installation: str, secrets: Mapping[str, str], overlay: Mapping[str, Any]) -> Wanted:
-    """`secrets`: opened; `overlay`: values that the operator lays over the chart's for every store."""
+def wanted(
+    store: Store, installation: str, secrets: Mapping[str, str], overlay: Mapping[str, Any], rules: Fence | None = None
+) -> Wanted:
+    """`secrets`: opened, none where somebody else makes the Secret; `overlay`: values that the operator lays over the
+    chart's for every store; `rules`: who may talk to whom beyond it."""
     chart = TEMPLATES[store.template].chart
     own_values = values(store, installation, overlay)
     return Wanted(
         namespace=objects.namespace(store, installation),
-        surroundings=objects.surroundings(store, installation, secrets),
+        surroundings=objects.surroundings(store, installation, secrets, rules or Fence(), own_values),
         chart=chart,
         values=own_values,
         spec=digest([chart_digest(chart), own_values]),

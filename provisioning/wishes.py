@@ -5,16 +5,20 @@ Every function works in the caller's transaction, and the caller commits.
 """
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning.database import Database, Exclusive, add_store, one_at_a_time
+from provisioning import notices
+from provisioning.database import Database, Exclusive, add_events, add_store, one_at_a_time
 from provisioning.models import Event, Level, Store, StoreSecret, now
+from provisioning.rotation import Part, renewed
+from provisioning.secrets import Sealer
 from provisioning.states import IN_FLIGHT, IllegalTransition, State
 
 
@@ -123,6 +127,30 @@ async def request_retry(database: Database, session: AsyncSession, store: Store,
         raise IllegalTransition(store.state, State.REQUESTED)
     event = _wished(store, "retry.requested", "Retry requested", by)
     await database.transition(session, store, State.REQUESTED, f"retry requested by {by}", event=event)
+
+
+class RotationUnderWay(Exception):
+    """The store's secrets are being replaced already."""
+
+
+async def request_rotation(
+    database: Database, session: AsyncSession, store: Store, by: str, *, parts: Collection[Part], sealer: Sealer
+) -> None:
+    """New secrets for a READY store, beside those in force.
+
+    Raises SealBroken, IllegalTransition, or RotationUnderWay.
+    """
+    if store.state is not State.READY:
+        raise IllegalTransition(store.state, State.READY)
+    row = await session.get_one(StoreSecret, store.id, populate_existing=True)
+    new = renewed(sealer.unseal(row.sealed), parts, row.generation + 1)
+    quiet = (col(StoreSecret.next).is_(None), col(StoreSecret.former_login).is_(None))
+    as_read = (col(StoreSecret.store_id) == store.id, col(StoreSecret.generation) == row.generation)
+    changed = await session.exec(update(StoreSecret).where(*as_read, *quiet).values(next=sealer.seal(new)))
+    if changed.rowcount != 1:
+        raise RotationUnderWay(store.name)
+    await add_events(session, [_wished(store, "secrets.requested", "New secrets requested", by)])
+    await notices.tell(session, store.id)
 
 
 def _wished(store: Store, kind: str, message: str, by: str) -> Event:

@@ -5,7 +5,7 @@
 
 from fastapi import FastAPI
 
-from app.api import audit, errors, health, people, platform, stores
+from app.api import audit, errors, health, inside, people, platform, stores
 from app.services import Services
 
 VERSION = "1"
@@ -26,6 +26,7 @@ def build(services: Services) -> FastAPI:
     api.state.services = services
     errors.install(api)
     api.include_router(stores.router, prefix=PREFIX)
+    api.include_router(inside.router, prefix=PREFIX)
     api.include_router(people.router, prefix=PREFIX)
     api.include_router(platform.router, prefix=PREFIX)
     api.include_router(audit.router, prefix=PREFIX)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.access import CurrentActor, CurrentServices, StoreName, refusals
 from app.api.stream import follow
 from app.stores import AcceptedToWait, EventView, StorePage, StoreView
+from provisioning.rotation import Part
 from provisioning.states import State
 
 
@@ -22,6 +23,20 @@ class NewStore(BaseModel):
     plan: str = "small"
     options: dict[str, Any] = Field(
         default_factory=dict, description="What the template leaves open: `title`, `currency`, `sample_products`."
+    )
+
+
+class Rotation(BaseModel):
+    """Which secrets to replace."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    secrets: list[Part] = Field(
+        default_factory=lambda: list(Part),
+        min_length=1,
+        max_length=10,
+        description="`database`: its password. `sessions`: what signs sign-ins of customers and administrators, all of "
+        "whom then sign in again. `admin`: the shop administrator's password.",
     )
 
 
@@ -88,6 +103,17 @@ async def undelete(name: StoreName, actor: CurrentActor, services: CurrentServic
 async def retry(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
     """Let a FAILED store have another try; it goes on from what is there."""
     return await services.stores.retry(actor, name)
+
+
+@router.post("/{name}/rotate-secrets", status_code=202, responses=refusals(400, 404, 409, 413, 422))
+async def rotate_secrets(
+    name: StoreName, actor: CurrentActor, services: CurrentServices, rotation: Rotation | None = None
+) -> StoreView:
+    """Give a READY store new secrets, the shop serving all the while. The event `secrets.rotated` says when it is done.
+
+    Asking again before that changes nothing.
+    """
+    return await services.stores.rotate(actor, name, (rotation or Rotation()).secrets)
 
 
 @router.get("/{name}/events", responses=refusals(404))

@@ -108,18 +108,18 @@ def _surround(frame: Frame) -> None:
             texts=texts.SHELL,
             navigation=[stores, platform, users] if frame.reader.admin else [stores],
             email=frame.reader.email,
-            cluster=_cluster(frame.services.status()),
+            cluster=cluster_line(frame.services.status()),
         )
     )
 
     def show(status: ClusterStatus) -> None:
-        client.run_javascript(f"Storefleet.cluster({json.dumps(asdict(_cluster(status)))})")
+        client.run_javascript(f"Storefleet.cluster({json.dumps(asdict(cluster_line(status)))})")
 
     frame.until_gone(frame.live.follow_cluster(show))
     notify(frame)
 
 
-def _cluster(status: ClusterStatus) -> theme.Cluster:
+def cluster_line(status: ClusterStatus) -> theme.Cluster:
     t: dict[str, Any] = texts.CLUSTER
     if status.cluster == "connected":
         version = (status.version or "").lstrip("v").partition("+")[0]
@@ -129,6 +129,8 @@ def _cluster(status: ClusterStatus) -> theme.Cluster:
         line, notice = " · ".join(part for part in parts if part) or t["connected"], ""
     elif status.cluster == "connecting":
         line, notice = t["connecting"], ""
+    elif status.cluster == "another":
+        line, notice = t["is_another"], t["another"]
     else:
         line, notice = t["is_away"], t["away"]
     return theme.Cluster(status.cluster, line, notice, t["sandbox"] if status.sandbox else "")

@@ -22,7 +22,7 @@ from app.services import Services
 from app.stores import StoreView
 from components.at_work import AtWork
 from components.orphan_list import OrphanList
-from provisioning.templates import PLANS
+from provisioning.plans import PLANS
 
 
 def register(services: Services, live: Live) -> None:

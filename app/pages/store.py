@@ -1,5 +1,11 @@
-"""A store's page: where it stands, what happened, and what can be done with it.  It follows changes by itself."""
+"""A store's page: where it stands, what happened, what is inside, and what can be done with it.
 
+It follows changes by itself: those of the store by `live`, those of its objects in the cluster and of what it uses by
+`inside`, gathered, so that a busy cluster costs an open page two small messages a second at most.
+"""
+
+import asyncio
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -8,70 +14,101 @@ from fastapi.responses import HTMLResponse
 from nicegui import html
 
 from app import texts
+from app.inside_views import PartsView, UsageView
+from app.pages import store_facts
 from app.pages.frame import Frame, page
 from app.pages.live import Batch, Live
 from app.pages.missing import render_missing
-from app.pages.stores import due
 from app.problems import Problem
 from app.services import Services
 from app.stores import EventView, StoreView
 from components.about import About
 from components.delete_dialog import DeleteDialog
 from components.failure import Failure
+from components.log_view import LogView
+from components.parts import Parts
 from components.sign_in_details import SignInDetails
-from components.stepper import Mark, Step, Stepper, steps, total
+from components.stepper import Step, Stepper, steps, with_usual
 from components.store_header import StoreHeader
 from components.timeline import Timeline
-from provisioning.health import Health
+from components.usage_charts import UsageCharts
 from provisioning.models import now
 from provisioning.states import State
-from provisioning.templates import PLANS, TEMPLATES
+
+log = logging.getLogger(__name__)
 
 RUNNING = (State.REQUESTED, State.PROVISIONING, State.DELETING)
+PAUSE = 0.5  # seconds between two looks inside
 
 
 def register(services: Services, live: Live) -> None:
     @page(services, live, "/stores/{name}", texts.DOCUMENT_TITLES["store"])
     async def store(frame: Frame) -> Response | None:
         name = frame.request.path_params["name"]
+        inside = services.inside
         try:
             view = await services.stores.get(frame.reader, name)
             events = await services.stores.events(frame.reader, name)
+            parts, usage = await inside.parts(frame.reader, name), await inside.usage(frame.reader, name)
         except Problem as problem:
             if problem.status != 404:
                 raise
             return HTMLResponse(render_missing("store"), 404)
-        StorePage(frame, view, events)
+        usual = await services.usual.steps(view.template)
+        StorePage(frame, view, events, dict(usual), parts, usage)
         return None
 
 
 class StorePage:
     """The page while it is open in one browser."""
 
-    def __init__(self, frame: Frame, store: StoreView, events: list[EventView]) -> None:
-        self._frame, self._store, self._events = frame, store, events
-        self._stores = frame.services.stores
+    def __init__(
+        self,
+        frame: Frame,
+        store: StoreView,
+        events: list[EventView],
+        usual: dict[str, float],
+        parts: PartsView,
+        usage: UsageView,
+    ) -> None:
+        self._frame, self._store, self._events, self._usual = frame, store, events, usual
+        self._stores, self._inside = frame.services.stores, frame.services.inside
+        self._day = False
+        self._stale = asyncio.Event()  # there may be something new inside
         frame.client.title = texts.DOCUMENT_TITLES["store"].replace("{name}", store.name)
         self._place = html.div()
         with self._place:
-            self._draw()
+            self._draw(parts, usage)
         frame.until_gone(frame.live.follow(self._on_batch))
+        frame.until_gone(self._inside.follow(store.name, self._stale.set))
+        frame.until_gone(frame.live.follow_cluster(lambda status: self._stale.set()))
+        looking = asyncio.create_task(self._keep_looking(), name=f"page of {store.name}: inside")
+        frame.until_gone(lambda: looking.cancel() and None)
 
-    def _draw(self) -> None:
-        store, t = self._store, texts.STORE
-        facts = _facts(store, self._events)
+    def _draw(self, parts: PartsView, usage: UsageView) -> None:
+        store, t, admin = self._store, texts.STORE, self._frame.reader.admin
+        facts = store_facts.facts(store, self._events)
         self._header = StoreHeader(facts, t, on_delete=self._ask_deletion, on_undo=self._undo)
         self._stepper = Stepper(self._steps(), t, label=t["progress"])
-        self._failure = Failure(_reason(store), texts.FAILURE, on_retry=self._retry)
+        self._failure = Failure(store_facts.failure(store, admin=admin), texts.FAILURE, on_retry=self._retry)
+        lines = [store_facts.line(event) for event in self._events[-store_facts.MOST_LINES :]]
         with html.div().classes("columns"):
             with html.section():
                 html.h2(t["timeline"])
-                self._timeline = Timeline([_line(event) for event in self._events], t, running=self._is_running())
+                self._timeline = Timeline(lines, t, running=self._is_running())
             with html.section():
+                html.h2(texts.PARTS["title"])
+                self._parts = Parts(store_facts.parts(parts), texts.PARTS, on_log=self._open_log)
                 html.h2(t["about"])
                 self._about = About(facts, t)
                 html.h2(texts.DETAILS["title"])
                 self._details = SignInDetails(texts.DETAILS, on_reveal=self._reveal)
+        with html.section().classes("wide"):
+            html.h2(texts.USE["title"])
+            self._usage = UsageCharts(store_facts.usage(usage), texts.USE, on_range=self._show_range)
+        with html.section().classes("wide"):
+            html.h2(texts.LOGS["title"])
+            self._logs = LogView(f"/api/v1/stores/{store.name}/logs", store_facts.sources(parts), texts.LOGS)
         self._dialog = DeleteDialog(store.name, texts.DELETE, on_confirm=self._delete)
 
     async def _on_batch(self, batch: Batch) -> None:
@@ -89,12 +126,45 @@ class StorePage:
             return
         self._store = store
         self._events = sorted([*self._events, *added], key=lambda event: (event.at, event.id))
-        facts = _facts(store, self._events)
+        facts = store_facts.facts(store, self._events)
         self._header.show(facts)
         self._about.show(facts)
         self._stepper.show(self._steps())
-        self._failure.show(_reason(store))
-        self._timeline.add([_line(event) for event in added], running=self._is_running())
+        self._failure.show(store_facts.failure(store, admin=self._frame.reader.admin))
+        self._timeline.add([store_facts.line(event) for event in added], running=self._is_running())
+        self._stale.set()
+
+    async def _keep_looking(self) -> None:
+        """Show what is inside whenever it may be different, until the browser has left or the store is gone."""
+        await self._inside.sample()  # who opens a page need not wait for the clock
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            try:
+                await self._look_inside()
+            except Problem:  # gone, which `_on_batch` tells
+                return
+            except Exception:
+                log.exception("a page could not show what is inside %s", self._store.name)
+            await asyncio.sleep(PAUSE)
+
+    async def _look_inside(self) -> None:
+        reader, name = self._frame.reader, self._store.name
+        parts = await self._inside.parts(reader, name)
+        usage = await self._inside.usage(reader, name, day=self._day)
+        if self._place.is_deleted or self._parts.is_deleted:
+            return
+        self._parts.show(store_facts.parts(parts))
+        self._timeline.warn([each.model_dump(mode="json") for each in parts.warnings])
+        self._logs.show(store_facts.sources(parts))
+        self._usage.show(store_facts.usage(usage))
+
+    def _show_range(self, chosen: str) -> None:
+        self._day = chosen == "day"
+        self._stale.set()
+
+    def _open_log(self, chosen: dict[str, Any]) -> None:
+        self._logs.open({key: chosen.get(key) for key in ("part", "pod", "container", "previous")})
 
     def _say_gone(self) -> None:
         self._place.clear()
@@ -124,6 +194,7 @@ class StorePage:
     async def _undo(self) -> None:
         _, refused = await self._frame.attempt(lambda actor: self._stores.undelete(actor, self._store.name))
         if refused:
+            self._header.refuse()
             self._frame.notice(refused)
 
     async def _delete(self) -> None:
@@ -137,10 +208,11 @@ class StorePage:
             self._dialog.close()
 
     def _steps(self) -> list[Step]:
-        found = steps(self._store.state.value, _marks(self._events), _culprit(self._store))
+        state = self._store.state.value
+        found = steps(state, store_facts.marks(self._events), store_facts.culprit(self._store))
         if self._is_stopped():  # nothing goes on: what comes next waits for its time
             found = [replace(step, state="next", since=None) if step.state == "now" else step for step in found]
-        return found
+        return with_usual(found, self._usual)
 
     def _is_running(self) -> bool:
         return self._store.state in RUNNING and not self._is_stopped()
@@ -149,44 +221,3 @@ class StorePage:
         """Deleted, and to be taken back as long as there is time."""
         at = self._store.destroy_at
         return at is not None and at > now()
-
-
-def _facts(store: StoreView, events: list[EventView]) -> dict[str, Any]:
-    template = TEMPLATES[store.template].title if store.template in TEMPLATES else store.template
-    note = ""
-    if store.state is State.REQUESTED and store.queue_position:
-        note = texts.STORES["queue"].replace("{n}", str(store.queue_position))
-    return {
-        "name": store.name,
-        "state": store.state.value,
-        "url": store.url,
-        "admin_url": f"{store.url}/app",
-        "owner": store.owner,
-        "version": f"{template} {store.version}",
-        "plan": PLANS[store.plan].title if store.plan in PLANS else store.plan,
-        "created_at": store.created_at.isoformat(),
-        "note": note,
-        "degraded": store.health is Health.DEGRADED,
-        "destroy_at": store.destroy_at.isoformat() if store.destroy_at else None,
-        "due": due(store),
-        "took": total(_marks(events)),
-    }
-
-
-def _marks(events: list[EventView]) -> list[Mark]:
-    return [Mark(event.kind, event.at) for event in events]
-
-
-def _culprit(store: StoreView) -> str:
-    """The step that the reason of a failure speaks of: "Medusa pod failed to start" is about Medusa."""
-    message = store.reason.message if store.reason else ""
-    return next((key for key, title in texts.STORE["steps"].items() if message.startswith(title)), "")
-
-
-def _reason(store: StoreView) -> dict[str, Any] | None:
-    """What is the matter with the store, and whether it goes on by itself."""
-    return {**store.reason.model_dump(), "passing": store.state is not State.FAILED} if store.reason else None
-
-
-def _line(event: EventView) -> dict[str, Any]:
-    return event.model_dump(mode="json")

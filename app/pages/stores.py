@@ -17,8 +17,9 @@ from components.create_dialog import Choice, CreateDialog, Wish
 from components.store_list import Part, Query, Row, StoreList
 from provisioning.health import Health
 from provisioning.models import now
+from provisioning.plans import PLANS
 from provisioning.states import State
-from provisioning.templates import PLANS, TEMPLATES
+from provisioning.templates import TEMPLATES
 
 PAGE = 50  # rows at a time
 CURRENCIES = ("eur", "usd", "gbp", "chf", "sek", "dkk", "nok", "pln", "czk", "cad", "aud", "jpy")

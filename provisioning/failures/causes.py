@@ -55,7 +55,8 @@ class Cause:
         reason = Reason(self.code, clean(message), self.who, hint, [clean(line) for line in evidence if line][:12])
         if pod is None:
             return Finding(reason, lasting)
-        return Finding(reason, lasting, str(pod["metadata"]["name"]), made_at(pod))
+        metadata = pod["metadata"]
+        return Finding(reason, lasting, str(metadata["name"]), str(metadata["uid"]), made_at(pod))
 
 
 _DESCRIBE = "kubectl --namespace {namespace} describe pod {name}"

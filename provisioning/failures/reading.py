@@ -127,10 +127,23 @@ def line(obj: Obj, word: str, words: str) -> str:
 
 def clean(text: str) -> str:
     """`text` as it may be shown: one bounded line, no control characters, no passwords."""
-    text = " ".join(_CONTROL.sub(" ", _COLOUR.sub("", text)).split())
+    return _bounded(without_secrets(" ".join(_CONTROL.sub(" ", _COLOUR.sub("", text)).split())), LONGEST_LINE)
+
+
+def log_line(text: str, longest: int) -> str:
+    """As `clean`, of at most `longest` characters, its spaces kept: a log is read by how its lines are set in."""
+    return _bounded(without_secrets(_CONTROL.sub(" ", _COLOUR.sub("", text).replace("\t", "    "))).rstrip(), longest)
+
+
+def without_secrets(text: str) -> str:
+    """`***` in place of what looks like a password, a token, or the password in a connection string."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
-    return text if len(text) <= LONGEST_LINE else text[: LONGEST_LINE - 2] + " …"
+    return text
+
+
+def _bounded(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 2] + " …"
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -140,7 +153,7 @@ _SECRETS = (
     (
         re.compile(
             r"((?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|authorization|cookie)[\"']?\s*[=:]\s*[\"']?"
-            r"(?:bearer |basic )?)[^\s\"',;&})\]]+",
+            r"(?:bearer\s+|basic\s+)?)[^\s\"',;&})\]]+",
             re.IGNORECASE,
         ),
         r"\1***",

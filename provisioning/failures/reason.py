@@ -29,13 +29,14 @@ class Reason:
 class Finding:
     """A cause that was found, and whether waiting is pointless.
 
-    `pod` and `since`: the pod that shows it and when that pod was made; what an older attempt left is replaced, not
-    judged.
+    `pod`, `pod_uid` and `since`: the pod that shows it and when that pod was made; what an older attempt left is
+    replaced, not judged.
     """
 
     reason: Reason
     lasting: bool
     pod: str = ""
+    pod_uid: str = ""
     since: datetime | None = None
 
 

@@ -41,7 +41,8 @@ def finding_of(error: ClusterError | HelmError | Foreign | SealBroken, namespace
     """What a step's failure means for the store whose namespace this is."""
     words, what = _first_refusal(str(error)[:4000])
     if isinstance(error, Foreign):
-        return causes.FOREIGN_NAMESPACE.found(words.capitalize(), [words])
+        cause = causes.FOREIGN_RELEASE if error.release else causes.FOREIGN_NAMESPACE
+        return cause.found(words[:1].upper() + words[1:], [words])
     if isinstance(error, SealBroken):
         return causes.SECRETS_UNREADABLE.found("The store's secrets cannot be opened", [words])
     refused = refusal_of(words, what, [words], namespace)

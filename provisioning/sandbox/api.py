@@ -16,10 +16,11 @@ from provisioning.sandbox import discovery, errors, protobuf
 from provisioning.sandbox.errors import ApiError, bad_request
 from provisioning.sandbox.faults import Faults
 from provisioning.sandbox.listener import LARGEST_BODY
+from provisioning.sandbox.metrics import pod_metrics
 from provisioning.sandbox.objects import Obj, clone, name_of, namespace_of
 from provisioning.sandbox.patches import json_patch, merge_patch, strategic_patch
 from provisioning.sandbox.registry import Registry
-from provisioning.sandbox.resources import BY_PLURAL, Resource
+from provisioning.sandbox.resources import BY_PLURAL, Resource, resource_of
 from provisioning.sandbox.schema import Schema
 from provisioning.sandbox.selectors import object_selector
 from provisioning.sandbox.shape import check_shape
@@ -38,7 +39,7 @@ _NAMESPACE_PATH = re.compile(
 )
 _TRUE = ("1", "true", "True")
 
-LogReader = Callable[[web.BaseRequest, Obj], Awaitable[web.StreamResponse]]
+PodAnswer = Callable[[web.BaseRequest, Obj], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ class Target:
 
 
 class Api:
-    """Answers requests; `read_log` answers those for a pod's log."""
+    """Answers requests; `read_log` answers those for a pod's log, `run` those for a command in a container."""
 
-    def __init__(self, registry: Registry, token: str, faults: Faults, read_log: LogReader) -> None:
+    def __init__(self, registry: Registry, token: str, faults: Faults, read_log: PodAnswer, run: PodAnswer) -> None:
         self._registry, self._store = registry, registry.store
-        self._token, self._faults, self._read_log = token.encode(), faults, read_log
+        self._token, self._faults, self._read_log, self._run = token.encode(), faults, read_log, run
         self._watches: dict[Watch, web.BaseRequest] = {}
 
     def end_watches(self) -> None:
@@ -105,6 +106,8 @@ class Api:
 
     async def _resource(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         resource, query = target.resource, request.query
+        if resource.kind == "PodMetrics":
+            return self._measured(target, query)
         if not resource.stored:
             return self._review(target, await _body(request))
         match target.verb:
@@ -116,6 +119,8 @@ class Api:
                 obj = self._store.get(resource, target.space, target.name)
                 if target.subresource == "log":
                     return await self._read_log(request, obj)
+                if target.subresource == "exec":
+                    return await self._run(request, obj)
                 return _json(_scale(obj) if target.subresource == "scale" else obj)
         body = await _body(request)
         dry_run = query.get("dryRun") == "All"
@@ -149,6 +154,21 @@ class Api:
         status = {"allowed": True} if target.resource.kind == "SelfSubjectAccessReview" else rules
         head = {"apiVersion": target.resource.api_version, "kind": target.resource.kind, "metadata": {}}
         return _json({**body, **head, "status": status}, 201)
+
+    def _measured(self, target: Target, query: Any) -> web.Response:
+        """What pods use at this moment; as with a metrics server, one that does not run has no figures."""
+        if target.verb == "get":
+            found = pod_metrics(self._store.get(resource_of("Pod"), target.space, target.name))
+            if found is None:
+                raise errors.not_found(target.resource, target.name)
+            return _json(found)
+        if target.verb != "list":
+            raise errors.method_not_allowed()
+        selector = object_selector(query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        pods = [pod for pod in self._store.objects("Pod", target.namespace) if selector is None or selector(pod)]
+        items = [metrics for pod in pods if (metrics := pod_metrics(pod)) is not None]
+        head = {"kind": "PodMetricsList", "apiVersion": target.resource.api_version, "metadata": {}}
+        return _json({**head, "items": items})
 
     def _list(self, target: Target, query: Any, metadata_alone: bool) -> web.Response:
         selector = object_selector(query.get("labelSelector", ""), query.get("fieldSelector", ""))

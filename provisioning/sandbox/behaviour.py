@@ -26,6 +26,10 @@ class Behaviour:
     steps: tuple[Step, ...] = (Step(0.3),)  # ready after the last
     run: float = 0.5  # how long it takes where it is meant to end (restartPolicy Never or OnFailure)
     stop: float = 0.3  # how long it takes to end when asked to
+    idle: tuple[str, ...] = ()  # lines printed in turn while it runs and has nothing to do
+    idle_every: float = 10.0
+    cores: float = 0.002  # of CPU while it has nothing to do
+    memory: float = 24 * 1024**2  # bytes
 
 
 BEHAVIOURS = (
@@ -39,6 +43,13 @@ BEHAVIOURS = (
             Step(0.2, "LOG:  database system is ready to accept connections"),
             Step(0.3),
         ),
+        idle=(
+            "LOG:  checkpoint starting: time",
+            "LOG:  checkpoint complete: wrote 44 buffers (0.3%); 0 WAL file(s) added, 0 removed, 0 recycled",
+        ),
+        idle_every=30.0,
+        cores=0.004,
+        memory=62 * 1024**2,
     ),
     Behaviour(
         image="*medusa-store:*",
@@ -51,6 +62,15 @@ BEHAVIOURS = (
             Step(0.4),
         ),
         stop=0.6,
+        idle=(
+            "http: GET /health ← - (200) - 0.8 ms",
+            "http: GET /ready ← - (200) - 2.3 ms",
+            "http: GET /store/products?limit=12 ← - (200) - 18.4 ms",
+            "http: GET /ready ← - (200) - 1.9 ms",
+        ),
+        idle_every=5.0,
+        cores=0.012,
+        memory=340 * 1024**2,
     ),
     Behaviour(image="*"),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from provisioning.sandbox.behaviour import Behaviour, behaviour_of, is_known, is_malformed
 from provisioning.sandbox.controllers.storage import claims_of
 from provisioning.sandbox.faults import CrashFault
+from provisioning.sandbox.logins import Logins
 from provisioning.sandbox.objects import Obj, is_true, labels_of, name_of, namespace_of, parse_time, timestamp
 
 if TYPE_CHECKING:
@@ -23,12 +24,19 @@ class Containers:
 
     def __init__(self, kubelet: "Kubelet") -> None:
         self._kubelet, self._store, self._logs, self._faults = kubelet, kubelet.store, kubelet.logs, kubelet.faults
+        self._logins = Logins(kubelet.registry)
+        self._signed_in: dict[tuple[str, str], tuple[str, str]] = {}  # by pod and container: as whom, by what password
         self._pulled: set[str] = set()
         for pod in self._store.objects("Pod"):
             for status in (pod.get("status") or {}).get("containerStatuses") or []:
                 if status.get("imageID"):
                     self._pulled.add(status["image"])
                     self._remember_log(pod, status)
+
+    def forget(self, uid: str) -> None:
+        """The pod is gone."""
+        for key in [key for key in self._signed_in if key[0] == uid]:
+            del self._signed_in[key]
 
     def mount_problem(self, pod: Obj) -> str:
         """Why the pod's volumes cannot be mounted; "" if they can."""
@@ -172,6 +180,7 @@ class Containers:
         state["started"] = not container.get("startupProbe")
         state["ready"] = not container.get("startupProbe") and not container.get("readinessProbe")
         self._logs.start(uid, name)
+        self._signed_in[uid, name] = self._logins.credentials(pod, container)
         if self._faults.crash(name, namespace_of(pod)) is None:
             for line in behaviour_of(container["image"]).at_once:
                 self._logs.write(uid, name, line)
@@ -191,8 +200,13 @@ class Containers:
                 self._end(pod, state, "Completed", 0)
             return
         unready = self._faults.unready(name, namespace_of(pod))
-        prepared = state["ready"] or self._prepared(pod, container, run, behaviour)
         served = self._served(pod, container, behaviour)
+        if served and not self._signs_in(pod, container, behaviour):
+            if not state["ready"]:
+                self._refuse(pod, container, state)
+                return
+            served = False  # it runs, and its database does not let it in any more
+        prepared = state["ready"] or self._prepared(pod, container, run, behaviour)
         if unready is not None:
             self._fail_probe(pod, container, state, unready.message)
         elif not served and state["ready"]:
@@ -235,6 +249,8 @@ class Containers:
                     self._kubelet.registry.modify(
                         backing, lambda item: item["metadata"].setdefault("annotations", {}).update({mark: "true"})
                     )
+                    if not behaviour.waits_for:
+                        self._logins.begin(pod, container, backing)
         return True
 
     def _served(self, pod: Obj, container: Obj, behaviour: Behaviour) -> bool:
@@ -247,6 +263,22 @@ class Containers:
         if not host or "." in host:
             return True
         return any(is_true(item, "Ready") for item in self._behind(host, namespace_of(pod)))
+
+    def _signs_in(self, pod: Obj, container: Obj, behaviour: Behaviour) -> bool:
+        """Whether the database takes the password that the container started with."""
+        known = self._signed_in.get((pod["metadata"]["uid"], container["name"]))
+        if not behaviour.waits_for or known is None:  # after a restart of the sandbox nobody knows
+            return True
+        return self._logins.accepts(self._backing(pod, container, behaviour), *known)
+
+    def _refuse(self, pod: Obj, container: Obj, state: Obj) -> None:
+        """What the shop does when its database refuses it: it says so and ends."""
+        uid, name = pod["metadata"]["uid"], container["name"]
+        user = self._signed_in[uid, name][0]
+        said = f'storefleet: failed: database: password authentication failed for user "{user}"'
+        self._logs.write(uid, name, said)
+        self._end(pod, state, "Error", 1)
+        self._kubelet.due(pod, f"{name} after end {state['restartCount']}", 0.2)
 
     def _behind(self, service: str, namespace: str) -> list[Obj]:
         found = self._store.find("Service", namespace, service)

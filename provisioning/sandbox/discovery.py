@@ -134,7 +134,7 @@ def _resource_list(group: str, version: str) -> Obj | None:
 def _entries(resource: Resource) -> list[Obj]:
     common: dict[str, Any] = {"namespaced": resource.namespaced, "kind": resource.kind}
     main = {**common, "name": resource.plural, "singularName": resource.kind.lower()}
-    main["verbs"] = _VERBS if resource.stored else ["create"]
+    main["verbs"] = list(resource.verbs) or _VERBS
     if resource.short_names:
         main["shortNames"] = list(resource.short_names)
     if resource.kind in _IN_ALL:
@@ -151,6 +151,8 @@ def _entries(resource: Resource) -> list[Obj]:
             entry.update(kind="Scale", group="autoscaling", version="v1")
         elif subresource == "eviction":
             entry.update(kind="Eviction", group="policy", version="v1", verbs=["create"])
+        elif subresource == "exec":
+            entry.update(kind="PodExecOptions", verbs=["create", "get"])
         elif subresource == "log":
             entry["verbs"] = ["get"]
         elif subresource == "finalize":

@@ -43,6 +43,7 @@ class Kubelet(Controller):
         if kind == "Pod":
             if change.type == "DELETED":
                 self.logs.forget(obj["metadata"]["uid"])
+                self._containers.forget(obj["metadata"]["uid"])
             keys = [(namespace_of(obj), name_of(obj))] if obj["spec"].get("nodeName") else []
             if change.type != "MODIFIED" or is_true(obj, "Ready") != is_true(change.old or obj, "Ready"):
                 keys += self._neighbours(obj)

@@ -1,6 +1,10 @@
-"""What the containers printed, kept in memory, and the API's way to read it."""
+"""What the containers printed, kept in memory, and the API's way to read it.
+
+What a container prints while it has nothing to do is not kept: it follows from the time, and is made when it is read.
+"""
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,10 +12,13 @@ from typing import Any
 
 from aiohttp import web
 
+from provisioning.sandbox.behaviour import behaviour_of
 from provisioning.sandbox.errors import bad_request
 from provisioning.sandbox.objects import Obj, parse_time, precise_timestamp
 
 _LONGEST = 2000  # lines kept a container
+_LONGEST_IDLE = 500  # lines of those that are made when they are read
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -22,10 +29,34 @@ class ContainerLog:
     ended: bool = False
 
 
-class Logs:
-    """By pod and container."""
+@dataclass(frozen=True)
+class Idle:
+    """What a container prints in turn from a time on, so many seconds apart."""
 
-    def __init__(self) -> None:
+    lines: tuple[str, ...] = ()
+    since: datetime = _NEVER
+    every: float = 1.0
+
+    def until(self, at: datetime, after: datetime) -> list[tuple[datetime, str]]:
+        """The lines that are due by `at`, later than `after`."""
+        if not self.lines:
+            return []
+        last = int((at - self.since).total_seconds() / self.every)
+        first = max(1, last - _LONGEST_IDLE, int((after - self.since).total_seconds() / self.every) + 1)
+        moments = (self.since + timedelta(seconds=number * self.every) for number in range(first, last + 1))
+        return [(at, self.lines[number % len(self.lines)]) for number, at in enumerate(moments, first) if at > after]
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds until another line may be due; None: none ever is."""
+        return self.every / 2 if self.lines else None
+
+
+class Logs:
+    """By pod and container.  `speed`: how much faster than life the sandbox is."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
         self._pods: dict[str, dict[str, ContainerLog]] = defaultdict(dict)  # by the pod's uid
         self._closed = False
 
@@ -74,8 +105,11 @@ class Logs:
         container = _container(pod, query.get("container", ""))
         _require_started(pod, container, query.get("previous") == "true")
         log = self.of(pod["metadata"]["uid"], container)
-        lines = list((log.previous or []) if query.get("previous") == "true" else log.lines)
-        lines = _selected(lines, query)
+        previous = query.get("previous") == "true"
+        idle = Idle() if previous else self._idle(pod, container)
+        read_at = datetime.now(UTC)
+        lines = list((log.previous or []) if previous else log.lines)
+        lines = _selected(sorted([*lines, *idle.until(read_at, idle.since)]), query)
         timestamps = query.get("timestamps") in ("1", "true")
         body = b"".join(_format(at, line, timestamps) for at, line in lines)
         if query.get("limitBytes", "").isdigit():
@@ -85,23 +119,39 @@ class Logs:
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
         await response.write(body)
-        await self._follow(response, log, timestamps)
+        await self._follow(response, log, timestamps, idle, read_at)
         await response.write_eof()
         return response
 
-    async def _follow(self, response: web.StreamResponse, log: ContainerLog, timestamps: bool) -> None:
+    def _idle(self, pod: Obj, container: str) -> Idle:
+        statuses = (pod.get("status") or {}).get("containerStatuses") or []
+        status = next((each for each in statuses if each["name"] == container and each.get("ready")), None)
+        started = ((status or {}).get("state") or {}).get("running", {}).get("startedAt")
+        if status is None or not started:
+            return Idle()
+        behaviour = behaviour_of(status["image"])
+        lines = self.of(pod["metadata"]["uid"], container).lines
+        since = max(parse_time(started), *(at for at, _ in lines[-1:]))
+        return Idle(behaviour.idle, since, behaviour.idle_every / self._speed)
+
+    async def _follow(
+        self, response: web.StreamResponse, log: ContainerLog, timestamps: bool, idle: Idle, told: datetime
+    ) -> None:
         news, run, written = asyncio.Event(), log.lines, len(log.lines)
         log.readers.add(news)
         try:
             while not self._closed:
-                fresh, written = run[written:], len(run)
+                at = datetime.now(UTC)
+                fresh, written = [*run[written:], *idle.until(at, told)], len(run)
+                told = at
                 if fresh:
                     await response.write(b"".join(_format(at, line, timestamps) for at, line in fresh))
                 elif log.ended or log.lines is not run:
                     return
                 else:
                     news.clear()
-                    await news.wait()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(news.wait(), idle.patience)
         finally:
             log.readers.discard(news)
 

@@ -16,7 +16,8 @@ class Resource:
     namespaced: bool
     short_names: tuple[str, ...] = ()
     subresources: tuple[str, ...] = ()
-    stored: bool = True  # False: a question that is answered, never kept
+    stored: bool = True  # False: never kept; a question that is answered, or what is measured at the moment
+    verbs: tuple[str, ...] = ()  # that it takes, where not all
 
     @property
     def api_version(self) -> str:
@@ -41,11 +42,15 @@ def _grouped(api: str, plural: str, kind: str, namespaced: bool = True, short: s
     return Resource(group, version, plural, kind, namespaced, tuple(short.split()), tuple(sub.split()))
 
 
+def _question(plural: str, kind: str) -> Resource:
+    return Resource("authorization.k8s.io", "v1", plural, kind, False, stored=False, verbs=("create",))
+
+
 RESOURCES: tuple[Resource, ...] = (
     _core("namespaces", "Namespace", False, "ns", "status finalize"),
     _core("nodes", "Node", False, "no", "status"),
     _core("persistentvolumes", "PersistentVolume", False, "pv", "status"),
-    _core("pods", "Pod", True, "po", "status eviction log"),
+    _core("pods", "Pod", True, "po", "status eviction log exec"),
     _core("services", "Service", True, "svc", "status"),
     _core("configmaps", "ConfigMap", True, "cm"),
     _core("secrets", "Secret"),
@@ -72,8 +77,9 @@ RESOURCES: tuple[Resource, ...] = (
     _grouped("scheduling.k8s.io/v1", "priorityclasses", "PriorityClass", False, "pc"),
     _grouped("coordination.k8s.io/v1", "leases", "Lease"),
     _grouped("discovery.k8s.io/v1", "endpointslices", "EndpointSlice"),
-    Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False, stored=False),
-    Resource("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", False, stored=False),
+    _question("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+    _question("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+    Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", True, stored=False, verbs=("get", "list")),
 )
 
 BY_PLURAL: dict[tuple[str, str, str], Resource] = {(r.group, r.version, r.plural): r for r in RESOURCES}

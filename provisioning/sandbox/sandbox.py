@@ -8,6 +8,7 @@ from types import TracebackType
 from provisioning.sandbox import credentials
 from provisioning.sandbox.api import Api
 from provisioning.sandbox.bootstrap import bootstrap
+from provisioning.sandbox.commands import Commands
 from provisioning.sandbox.control import Control, Events, Moments, WorkQueue
 from provisioning.sandbox.controllers.garbage import GarbageCollector
 from provisioning.sandbox.controllers.jobs import Jobs
@@ -98,7 +99,7 @@ class Sandbox:
             self._journal.load()
         registry = Registry(self._store)
         self._queue = WorkQueue(self.options.speed)
-        self._logs = Logs()
+        self._logs = Logs(self.options.speed)
         control = Control(self._store, registry, self.faults, self._queue, Events(registry), Moments(self._queue))
         ingresses = Ingresses(control)
         control.controllers = [
@@ -120,7 +121,8 @@ class Sandbox:
         control.start()
         bootstrap(registry)
         self._store.forget_history()
-        self._api = Api(registry, papers.token, self.faults, self._logs.read)
+        commands = Commands(registry, control.look_at_everything)
+        self._api = Api(registry, papers.token, self.faults, self._logs.read, commands.run)
         self._api_listener = Listener(self._api.handle, papers.server_context(self._folder))
         self._ingress_listener = Listener(Ingress(self._store, ingresses).handle)
         for listener, port, preferred in (

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import httpx
-
 from tests.served import EMAIL, PASSWORD, Served
 
 ADMIN = EMAIL
@@ -30,9 +28,10 @@ class Dashboard(Served):
         before = self.lines().count(READY) if self.log.exists() else 0
         super().start()
         end = time.monotonic() + 120
-        while self.lines().count(READY) == before or httpx.get(f"{self.url}/readyz").status_code != 200:
-            assert time.monotonic() < end, f"the dashboard is not ready:\n{self.log.read_text()[-4000:]}"
-            time.sleep(0.1)
+        with self.client() as client:
+            while self.lines().count(READY) == before or client.get("/readyz").status_code != 200:
+                assert time.monotonic() < end, f"the dashboard is not ready:\n{self.log.read_text()[-4000:]}"
+                time.sleep(0.1)
         return self
 
     def break_images(self) -> None:

@@ -4,7 +4,12 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
+
+import httpx
+
+from tests.served import Served
 
 KUBECONFIG = os.environ.get("KUBECONFIG", "")
 INGRESS = os.environ.get("STOREFLEET_TEST_INGRESS", "")
@@ -33,3 +38,16 @@ class Kubectl:
 
     def names(self, kind: str, *arguments: str) -> list[str]:
         return [item["metadata"]["name"] for item in self.items(kind, *arguments)]
+
+
+def served_on_the_cluster(folder: Path, **settings: str) -> Served:
+    port = httpx.URL(INGRESS).port
+    address = "http://{name}.localhost" + (f":{port}" if port else "")
+    return Served(
+        folder,
+        "--kubeconfig",
+        KUBECONFIG,
+        STOREFLEET_STORE_URL=address,
+        STOREFLEET_INGRESS_URL=INGRESS,
+        **settings,
+    )

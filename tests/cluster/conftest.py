@@ -1,11 +1,14 @@
 """What the tests of the real cluster share; without a cluster they are skipped."""
 
+import secrets
 import shutil
+from collections.abc import Iterator
 
 import pytest
 
 from tests.browser.conftest import chromium
-from tests.cluster.cluster import INGRESS, KUBECONFIG, Kubectl
+from tests.cluster.cluster import INGRESS, KUBECONFIG, Kubectl, served_on_the_cluster
+from tests.cluster.tenants import Tenants
 
 __all__ = ["chromium"]
 
@@ -21,3 +24,26 @@ def kubectl() -> Kubectl:
     if shutil.which("kubectl") is None:
         pytest.skip("needs the kubectl command on the PATH")
     return Kubectl()
+
+
+@pytest.fixture(scope="session")
+def tenants(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
+    """Two READY stores of a served process."""
+    served = served_on_the_cluster(tmp_path_factory.mktemp("tenants"))
+    run = secrets.token_hex(3)
+    found = Tenants(served.start(), kubectl, served.token(), f"tenant-{run}-a", f"tenant-{run}-b")
+    try:
+        with found.client() as api:
+            for name in (found.a, found.b):
+                api.post("/api/v1/stores", json={"name": name}).raise_for_status()
+        for name in (found.a, found.b):
+            found.wait(lambda name=name: found.state(name) in ("READY", "FAILED"), seconds=400)
+            assert found.state(name) == "READY", found.store(name)
+        yield found
+    finally:
+        with found.client() as api:
+            for name in (found.a, found.b):
+                api.delete(f"/api/v1/stores/{name}", params={"now": "true"})
+            for name in (found.a, found.b):
+                found.wait(lambda name=name: api.get(f"/api/v1/stores/{name}").status_code == 404)
+        served.stop()

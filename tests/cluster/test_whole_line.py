@@ -4,14 +4,15 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 
 import httpx
 import pytest
 import yaml
 from playwright.sync_api import Browser, Page, expect
 
-from tests.cluster.cluster import INGRESS, KUBECONFIG, Kubectl
+from tests.browser.conftest import PICTURES
+from tests.cluster.cluster import INGRESS, Kubectl, served_on_the_cluster
 from tests.served import EMAIL, PASSWORD, Served
 
 TIMELINE = [
@@ -26,19 +27,6 @@ TIMELINE = [
     "Ingress created",
     "Store READY",
 ]
-
-
-def served_on_the_cluster(folder: Path, **settings: str) -> Served:
-    port = httpx.URL(INGRESS).port
-    address = "http://{name}.localhost" + (f":{port}" if port else "")
-    return Served(
-        folder,
-        "--kubeconfig",
-        KUBECONFIG,
-        STOREFLEET_STORE_URL=address,
-        STOREFLEET_INGRESS_URL=INGRESS,
-        **settings,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +50,8 @@ def name() -> str:
     return f"proof-{secrets.token_hex(3)}"
 
 
-@pytest.fixture
-def page(chromium: Browser, served: Served) -> Iterator[Page]:
+@contextmanager
+def signed_in(chromium: Browser, served: Served) -> Iterator[Page]:
     context = chromium.new_context(base_url=served.url, locale="en-GB", timezone_id="UTC")
     page = context.new_page()
     page.goto("/")
@@ -72,6 +60,12 @@ def page(chromium: Browser, served: Served) -> Iterator[Page]:
     page.get_by_role("button", name="Sign in").click()
     yield page
     context.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, served: Served) -> Iterator[Page]:
+    with signed_in(chromium, served) as page:
+        yield page
 
 
 def wait_for(api: httpx.Client, name: str, *states: str, seconds: float = 300) -> dict:
@@ -143,6 +137,42 @@ def delete_in_the_browser(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", name=f"{name} is deleted")).to_be_visible(timeout=180_000)
 
 
+def assert_what_is_inside_is_seen(page: Page, kubectl: Kubectl, name: str) -> None:
+    """Parts, logs and use of a real store: as the page has them, and as kubectl has them."""
+    parts = page.locator(".parts > li")
+    expect(parts.filter(has_text="Healthy")).to_have_count(4)
+    parts.filter(has_text="PostgreSQL").get_by_text("1 pod").click()
+    page.get_by_role("button", name="Log postgres, postgres-0").click()
+    lines = page.get_by_role("region", name="Lines of the log").locator("p")
+    expect(lines.filter(has_text="database system is ready to accept connections").last).to_be_attached()
+    truth = kubectl.run("--namespace", f"store-{name}", "logs", "postgres-0", "--tail", "500").splitlines()
+    shown = [each.split(" ", 1)[-1].strip() for each in lines.all_inner_texts()]
+    assert [each.strip() for each in truth][: len(shown)] == shown[: len(truth)], "as kubectl has it"
+
+    page.get_by_label("Container").select_option(label="Medusa")
+    expect(lines.filter(has_text="storefleet: shop prepared")).to_have_count(1)
+    expect(page.locator(".log").get_by_role("status")).to_have_text("Live")
+    before = lines.count()
+    shop("/store/products", httpx.URL(page.get_by_role("link", name="Open shop").get_attribute("href") or "").host)
+    expect(lines.filter(has_text=re.compile(r"GET\s+/store/products\s+400")).last).to_be_attached()  # came by itself
+    assert lines.count() > before
+
+    if kubectl.run("get", "apiservices", "--output", "name").find("metrics.k8s.io") < 0:
+        expect(page.locator(".usage")).to_contain_text("No metrics in this cluster")
+    else:
+        figures = page.locator(".usage [data-resource=memory] li")
+        expect(figures).to_have_count(2, timeout=120_000)
+        expect(figures.first).to_have_text(re.compile(r"Medusa\s*\d+\sMiB of \d+\sMiB"))
+        expect(page.locator(".usage")).not_to_contain_text("Simulated")
+    keep(page, "real-store")
+
+
+def keep(page: Page, name: str) -> None:
+    """A picture of the whole page, to be looked at."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
 def test_a_click_becomes_a_running_shop_and_goes_without_a_trace(page, served, api, kubectl, name):
     create_in_the_browser(page, name)
     page.evaluate("window.notReloaded = true")
@@ -171,6 +201,7 @@ def test_a_click_becomes_a_running_shop_and_goes_without_a_trace(page, served, a
         page.get_by_role("link", name="Open shop").click()
     expect(opened.value.locator("[data-product]").first).to_be_visible()
 
+    assert_what_is_inside_is_seen(page, kubectl, name)
     second = wait_for(api, other, "READY")
     assert shop("/ready", httpx.URL(second["url"]).host).status_code == 200
     assert api.delete(f"/api/v1/stores/{other}").status_code == 202
@@ -181,7 +212,7 @@ def test_a_click_becomes_a_running_shop_and_goes_without_a_trace(page, served, a
         assert_nothing_is_left(kubectl, gone)
 
 
-def test_an_image_that_does_not_exist_fails_the_store_with_the_pod_and_the_cause(tmp_path, kubectl, name):
+def test_an_image_that_does_not_exist_fails_the_store_with_the_pod_and_the_cause(tmp_path, kubectl, name, chromium):
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump({"postgresql": {"image": {"tag": "17-does-not-exist"}}}))
     process = served_on_the_cluster(tmp_path, STOREFLEET_STORE_VALUES=str(values)).start()
@@ -195,6 +226,18 @@ def test_an_image_that_does_not_exist_fails_the_store_with_the_pod_and_the_cause
             assert any("pod/postgres-0" in line for line in store["reason"]["evidence"])
             assert store["reason"]["hint"]
             assert store["reason"]["who"]
+            with signed_in(chromium, process) as page:
+                page.goto(f"/stores/{name}")
+                panel = page.locator(".failure")
+                expect(panel.get_by_role("heading")).to_have_text("PostgreSQL pod failed to start: ImagePullBackOff")
+                expect(panel).to_contain_text("The shop’s software could not be fetched.")
+                expect(panel.locator("pre")).to_contain_text("17-does-not-exist")
+                broken = page.locator(".parts > li").filter(has_text="PostgreSQL")
+                expect(broken).to_contain_text("Not well")
+                broken.get_by_text("1 pod").click()
+                broken.get_by_role("button", name="Log postgres, postgres-0").click()
+                expect(page.locator(".log").get_by_role("status")).to_contain_text("waiting to start")
+                keep(page, "real-failure")
             api.delete(f"/api/v1/stores/{name}").raise_for_status()
             wait_until_gone(api, name)
             assert_nothing_is_left(kubectl, store)

@@ -19,6 +19,7 @@ from provisioning.states import LEGAL, State
 from provisioning.templates import LABEL_INSTALLATION, LABEL_STORE
 
 AT_REST = frozenset({State.READY, State.FAILED})
+WELL = frozenset({State.READY})
 
 
 async def until(holds: Callable[[], Awaitable[str]], within: float) -> None:

@@ -31,7 +31,7 @@ class Fleet:
 
     def __init__(self, database: Database, cluster: Cluster, engine: Engine, changes: Changes, sealer: Sealer) -> None:
         self.database, self.cluster, self.engine, self.changes = database, cluster, engine, changes
-        self._sealer = sealer
+        self.sealer = sealer
         self.seen: list[Change] = []
         changes.subscribe(self.seen.append)
 
@@ -46,7 +46,7 @@ class Fleet:
                 options=options,
                 url=f"http://{name}.localhost",
                 version="2.21.2",
-                sealed=self._sealer.seal(generate("ann@example.com")),
+                sealed=self.sealer.seal(generate("ann@example.com")),
                 limit_in_flight=20,
             )
             await session.commit()

@@ -1,10 +1,7 @@
 """What the chart makes of its values, rendered by Helm's own library without a cluster."""
 
-import copy
 import re
-from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +9,10 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.integration.charts import CHARTS, Obj, Objects, helm, pods, rendered, variables
 from tests.integration.pod_security import violations
 
-helm = pytest.importorskip("helm_python", reason="renders charts: pip install storefleet[helm]")
-
-CHART = Path(__file__).resolve().parents[2] / "charts" / "medusa-store"
+CHART = CHARTS / "medusa-store"
 PRODUCTION = yaml.safe_load((CHART / "values-prod.yaml").read_text())
 LABELS = {"storefleet.dev/installation": "installation-1", "storefleet.dev/store": "store-1"}
 REDIS = {"url": "redis://:$(REDIS_PASSWORD)@redis.example:6379"}
@@ -37,53 +33,14 @@ CHOICES: list[dict[str, dict[str, Any]]] = [
 ]
 VARIANTS = {"-".join(names): names for names in product(*CHOICES)}
 
-Obj = dict[str, Any]
-Objects = dict[tuple[str, str], Obj]  # by kind and name
-
-
-def merged(*layers: Obj) -> Obj:
-    whole: Obj = {}
-    for layer in layers:
-        for key, value in copy.deepcopy(layer).items():
-            both = isinstance(value, dict) and isinstance(whole.get(key), dict)
-            whole[key] = merged(whole[key], value) if both else value
-    return whole
-
 
 def render(*layers: Obj) -> Objects:
-    """The chart's objects for a release `store-bikes`."""
-    files = helm.Chart.load(CHART).render(
-        merged({"labels": LABELS}, *layers), name="store-bikes", namespace="store-bikes"
-    )
-    documents = [
-        document
-        for file, text in files.items()
-        if file.endswith(".yaml")
-        for document in yaml.safe_load_all(text)
-        if document
-    ]
-    objects = {(document["kind"], document["metadata"]["name"]): document for document in documents}
-    assert len(objects) == len(documents), "two objects have one name"
-    return objects
+    return rendered("medusa-store", "store-bikes", {"labels": LABELS}, *layers)
 
 
-def pods(objects: Objects) -> Iterator[Obj]:
-    """Every pod, or template of one (metadata and spec)."""
-    for (kind, _), obj in objects.items():
-        if kind == "Pod":
-            yield obj
-        elif "template" in obj.get("spec", {}):
-            yield obj["spec"]["template"]
-
-
-def environment(objects: Objects) -> dict[str, Any]:
-    """The shop's variables: a value as text, a secret as (Secret, key)."""
-    container = objects["Deployment", "medusa"]["spec"]["template"]["spec"]["containers"][0]
-    found: dict[str, Any] = {}
-    for variable in container["env"]:
-        secret = variable.get("valueFrom", {}).get("secretKeyRef")
-        found[variable["name"]] = (secret["name"], secret["key"]) if secret else variable["value"]
-    return found
+def environment(objects: Objects) -> Obj:
+    """The shop's variables."""
+    return variables(objects["Deployment", "medusa"]["spec"]["template"]["spec"]["containers"][0])
 
 
 class TestEveryVariant:

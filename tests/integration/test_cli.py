@@ -88,9 +88,38 @@ def test_a_store_from_the_request_to_its_end(served: Served, token: str) -> None
     refused("stores", "retry", "bikeshop", status=1, says="a store that is FAILED", **asked)
     events = command("stores", "events", "bikeshop", **asked).stdout
     assert "PostgreSQL pod ready" in events
+    log = command("stores", "logs", "bikeshop", "--part", "postgres", "--tail", "1000", **asked).stdout
+    assert "database system is ready to accept connections" in log
+    refused("stores", "logs", "bikeshop", "--previous", status=1, says="previous terminated container", **asked)
+    read_a_log_as_it_comes(served, token)
     deleted = command("stores", "delete", "bikeshop", "--wait", **asked)
     assert (deleted.returncode, deleted.stdout) == (0, "bikeshop is gone.\n")
     refused("stores", "show", "bikeshop", status=1, says="There is no store of that name", **asked)
+
+
+def read_a_log_as_it_comes(served: Served, token: str) -> None:
+    """As text and as events; a stream that broke off goes on behind its last line, and none is left behind."""
+    path, query = "/api/v1/stores/bikeshop/logs", {"follow": "true", "tail": "1"}
+    with served.client(token) as client:
+        with client.stream("GET", path, params=query) as text:
+            assert text.headers["content-type"].startswith("text/plain")
+            lines = text.iter_lines()
+            assert next(lines).startswith("-- medusa-")
+            assert next(lines) < next(lines)  # each begins with its time
+        events: dict[str, list[str]] = {"": [], "again": []}
+        last = {}
+        for turn, seen in events.items():
+            with client.stream("GET", path, params=query, headers={"Accept": "text/event-stream", **last}) as stream:
+                for line in stream.iter_lines():
+                    seen += [line[4:]] if line.startswith("id: ") else []
+                    if len(seen) == 2:
+                        break
+            last = {"Last-Event-ID": seen[0]}
+            assert seen[0] < seen[1], turn
+        assert events["again"][0] == events[""][1]
+        assert client.get(path, params=query, headers={"Last-Event-ID": "yesterday"}).status_code == 422
+        assert client.get(path, params={"tail": "100000"}).status_code == 422
+        assert client.get("/api/v1/stores/bikeshop/usage", params={"range": "day"}).json()["simulated"] is True
 
 
 def test_the_stream_ends_with_the_store_and_goes_on_behind_the_last_event(served: Served, token: str) -> None:

@@ -4,8 +4,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlmodel import update
 
 from provisioning.decide import Limits
+from provisioning.models import Store, now
 from provisioning.sandbox import CrashFault, ImageFault, UnboundVolumeFault, UnreadyFault
 from provisioning.secrets import new_key
 from provisioning.states import State
@@ -130,6 +132,18 @@ async def test_a_store_that_takes_too_long_says_what_it_waited_for(sandbox, tmp_
         "Not ready after 0.025 minutes: Medusa pod is still starting: startup probe failed: HTTP probe failed with "
         "statuscode: 503"
     )
+
+
+async def test_a_store_that_nobody_was_at_work_on_for_hours_is_taken_up_and_not_given_up(sandbox, tmp_path):
+    async with fleet_on(sandbox, tmp_path) as fleet:
+        await fleet.engine.stop()
+        await fleet.ask("shop")
+        async with fleet.database.session() as session:
+            hours_ago = now() - timedelta(hours=3)
+            await session.exec(update(Store).values(state=State.PROVISIONING, state_at=hours_ago))
+            await session.commit()
+    async with fleet_on(sandbox, tmp_path) as fleet:
+        assert (await fleet.settled("shop", within=60)).state is State.READY
 
 
 async def test_values_that_helm_refuses_fail_the_store_with_helms_words(sandbox, tmp_path):

@@ -93,3 +93,40 @@ async def test_each_kind_is_found_under_one_name_only(cluster):
     assert Kind("PersistentVolume", "v1", "persistentvolumes", namespaced=False) in kinds
     assert CONFIG_MAP in kinds
     assert len({(kind.plural, kind.api_version) for kind in kinds}) == len(kinds)
+
+
+class Limited(Cluster):
+    """An account that may list what `rules` say, and is not told what it lists."""
+
+    def __init__(self, api, status: dict) -> None:
+        super().__init__(api)
+        self.status, self.listed = status, set()
+
+    async def _request(self, method, path, **options):
+        if path.endswith("selfsubjectrulesreviews"):
+            return {"status": self.status}
+        if method == "GET" and "/namespaces/" in path:
+            self.listed.add(path.rpartition("/")[2])
+        return await super()._request(method, path, **options)
+
+
+async def test_what_may_not_be_listed_is_not_tried(cluster):
+    await cluster.create(namespace("store-x"))
+    await cluster.create(secret("store-x"))
+    rules = [
+        {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["secrets"]},
+        {"verbs": ["list"], "apiGroups": ["apps"], "resources": ["*"]},
+        {"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]},
+        {"verbs": ["list"], "apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["one"]},
+        {"verbs": ["*"], "apiGroups": ["batch"], "resources": ["jobs/status"]},
+    ]
+    limited = Limited(cluster._api, {"resourceRules": rules, "incomplete": False})
+    assert "secret/key" in {item.reference for item in await inventory(limited, "store-x")}
+    assert limited.listed == {"secrets", "controllerrevisions", "deployments", "replicasets", "statefulsets"}
+
+
+async def test_where_the_cluster_does_not_tell_all_rules_everything_is_tried(cluster):
+    await cluster.create(namespace("store-x"))
+    limited = Limited(cluster._api, {"resourceRules": [], "incomplete": True})
+    await inventory(limited, "store-x")
+    assert {"secrets", "pods", "jobs"} <= limited.listed

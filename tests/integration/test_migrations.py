@@ -8,13 +8,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 import app.migrations
 import app.models
+from app import startup
 from app.migrations import HEAD, Unknown, migrate
+from app.settings import Settings
 from provisioning.database import Database
 from tests.integration.conftest import BOTH_DATABASES
+from tests.served import command, free_port
 
 
 def differences(connection: Connection) -> list[object]:
@@ -54,3 +58,41 @@ async def test_a_newer_database_is_left_alone(database_url: str) -> None:
 
 def test_the_known_head_is_the_newest_revision() -> None:
     assert ScriptDirectory(str(Path(app.migrations.__file__).parent)).get_current_head() == HEAD
+
+
+def test_the_command_brings_a_database_to_its_newest_shape(tmp_path: Path) -> None:
+    done = command("migrate", STOREFLEET_DATA_DIR=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"The database is at revision {HEAD}.\n", "")
+
+
+def test_a_database_that_stays_away_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://shop:hunter2@127.0.0.1:{free_port()}/shop"
+    done = command("migrate", "--wait", "2", STOREFLEET_DATA_DIR=str(tmp_path), STOREFLEET_DATABASE_URL=url)
+    assert done.returncode == 1
+    waiting, refusal = done.stderr.splitlines()
+    assert waiting.startswith("Waiting for the database postgresql+psycopg://shop:***@127.0.0.1")
+    assert "cannot be opened or written" in refusal
+    assert "hunter2" not in done.stderr
+
+
+async def test_a_database_that_comes_later_is_waited_for(postgres_url: str, tmp_path: Path) -> None:
+    server, port = make_url(postgres_url), free_port()
+    settings = Settings(
+        data_dir=tmp_path, database_url=server.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
+    )
+    said: asyncio.Queue[str] = asyncio.Queue()
+    waiting = asyncio.create_task(startup.wait_for_database(settings, 60, said.put_nowait))
+    assert "Waiting for the database" in await asyncio.wait_for(said.get(), 60)
+    assert not waiting.done()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            while data := await source.read(65536):
+                target.write(data)
+            target.close()
+
+        to = await asyncio.open_connection(server.host, server.port)
+        await asyncio.gather(copy(reader, to[1]), copy(to[0], writer))
+
+    async with await asyncio.start_server(forward, "127.0.0.1", port):
+        await asyncio.wait_for(waiting, 60)

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 
 from app import api
 from app.actor import Actor
 from app.guard import Guard
 from app.problems import Problem
 from app.services import Services
-from provisioning import orphans, sweep
+from provisioning import destruction, orphans, sweep
+from provisioning.audit import Who
 from provisioning.cluster import Obj
-from provisioning.models import AuditEntry
+from provisioning.models import AuditEntry, Event, Store, StoreSecret, Transition
 from provisioning.orphans import Policy
 from provisioning.sweep import Sweep
 from tests.integration.conftest import token_of
@@ -32,6 +33,14 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
 
 async def sweep_of(fleet: Fleet, policy: Policy = Policy.REPORT) -> Sweep:
     return Sweep(fleet.database, fleet.cluster, await fleet.database.installation(), policy)
+
+
+async def deleted_before(fleet: Fleet) -> None:
+    """The receipt of the store GONE."""
+    gone = Store(id=GONE, name="lost", owner_id="ann", template="medusa", plan="small", url="", version="")
+    async with fleet.database.session() as session:
+        await destruction.leave_receipt(session, gone, [])
+        await session.commit()
 
 
 async def found(sweep: Sweep) -> list[str]:
@@ -89,6 +98,7 @@ async def test_what_is_ours_without_a_row_is_cleaned_and_what_is_foreign_stays(f
     sweeping = await sweep_of(fleet, Policy.CLEAN)
     assert await found(sweeping) == ["namespace/store-lost", "secret/key"]
 
+    await deleted_before(fleet)
     await sweeping.run()
     assert await audited(fleet) == []
     later = orphans.CLEANED_AFTER
@@ -101,6 +111,31 @@ async def test_what_is_ours_without_a_row_is_cleaned_and_what_is_foreign_stays(f
         assert await fleet.cluster.get("Namespace", name), name
     assert await fleet.cluster.get("Secret", "key", "store-bare")
     assert await fleet.cluster.get("PersistentVolume", "bare")
+
+
+async def test_a_restored_backup_costs_no_store_that_was_made_after_it(fleet, monkeypatch):
+    await fleet.ask("old")
+    await fleet.settled("old")
+    await fleet.ask("new")
+    new = await fleet.settled("new")
+    await fleet.engine.stop()
+    async with fleet.database.session() as session:  # as the backup had it
+        for table in (StoreSecret, Transition, Event):
+            await session.exec(delete(table).where(col(table.store_id) == new.id))
+        await session.exec(delete(Store).where(col(Store.id) == new.id))
+        await session.commit()
+    sweeping = await sweep_of(fleet, Policy.CLEAN)
+    await sweeping.run()
+    assert await found(sweeping) == ["namespace/store-new"]
+    monkeypatch.setattr(sweep, "now", lambda at=sweep.now: at() + timedelta(days=1))
+    await sweeping.run()
+    assert await audited(fleet) == []
+    there = await fleet.cluster.get("Namespace", "store-new")
+    assert there is not None
+    assert "deletionTimestamp" not in there["metadata"]
+    # A person may still judge it.
+    (orphan,) = (await sweeping.look()).orphans
+    assert await sweeping.clean(orphan, Who("admin@example.com"))
 
 
 async def test_the_policy_to_report_removes_nothing(fleet, monkeypatch):

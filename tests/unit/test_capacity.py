@@ -4,7 +4,8 @@ import pytest
 
 from provisioning.capacity import Room, StoreNeed, how_many, look_ahead, room_of, store_need
 from provisioning.cluster import Obj
-from provisioning.templates import PLANS, all_values
+from provisioning.plans import PLANS
+from provisioning.templates import all_values
 
 GI = 1024.0**3
 

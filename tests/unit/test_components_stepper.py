@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.stepper import DELETING, SETTING_UP, Mark, share_done, steps, total
+from components.stepper import DELETING, SETTING_UP, Mark, medians, share_done, steps, total, with_usual
 
 BEGIN = datetime(2026, 1, 2, 12, 1, tzinfo=UTC)
 
@@ -75,3 +75,21 @@ def test_a_deletion_has_steps_of_its_own():
 def test_without_any_event_there_are_still_steps(state: str):
     assert len(steps(state, [])) in (len(SETTING_UP), len(DELETING))
     assert total([]) is None
+
+
+def test_what_happens_to_a_shop_that_runs_is_no_step_of_its_way():
+    events = marks(
+        store_requested=0, namespace_created=1, ingress_created=2, postgres_ready=6, medusa_ready=10, store_ready=11
+    )
+    later = [*events, *marks(medusa_ready=86_400)]  # the pod was replaced the day after
+    assert steps("READY", later) == steps("READY", events)
+
+
+def test_what_is_usual_is_the_median_of_what_was_seen_often_enough():
+    ways = [steps("READY", marks(store_requested=0, namespace_created=1, store_ready=end)) for end in (5, 7, 60)]
+    usual = medians(ways, fewest=3)
+    assert usual["page"] == 0
+    assert usual["postgres"] == 6
+    assert medians(ways, fewest=4) == {}
+    found = with_usual(steps("PROVISIONING", marks(store_requested=0)), usual)
+    assert [step.usual for step in found] == [usual[step.key] for step in found]

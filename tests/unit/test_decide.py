@@ -21,8 +21,10 @@ PASSING = replace(LASTING, lasting=False)
 UP = Observed(namespace=Presence.THERE, release=Release.IN_SYNC)
 
 
-def step(state, observed, *, age=1.0, destroy_at=None, destroying=True):
-    return decide(Desired(state, NOON - timedelta(seconds=age), destroy_at, destroying), observed, NOON, LIMITS)
+def step(state, observed, *, age=1.0, destroy_at=None, destroying=True, untended=0.0):
+    since = NOON - timedelta(seconds=age)
+    desired = Desired(state, since, destroy_at, destroying, timedelta(seconds=untended))
+    return decide(desired, observed, NOON, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,12 @@ def test_a_time_out_names_what_it_waited_for():
     late = step(State.PROVISIONING, replace(UP, waiting_for="Medusa to become ready"), age=601)
     assert late.do is Do.MARK_FAILED
     assert late.reason.message == "Not ready after 10 minutes: still waiting for Medusa to become ready"
+
+
+def test_time_in_which_nobody_was_at_work_does_not_count():
+    starting = replace(UP, waiting_for="Medusa to become ready")
+    assert step(State.PROVISIONING, starting, age=7200, untended=6700).do is Do.WAIT
+    assert step(State.PROVISIONING, starting, age=7200, untended=6600).do is Do.MARK_FAILED
 
 
 def test_a_time_out_names_the_cause_behind_it():

@@ -136,6 +136,10 @@ STEPS = {
         Foreign("the namespace store-shop belongs to somebody else"),
         ("foreign_namespace", "The namespace store-shop belongs to somebody else", True),
     ),
+    "somebody else's release": (
+        Foreign("the Helm release store-shop belongs to somebody else", release=True),
+        ("foreign_release", "The Helm release store-shop belongs to somebody else", True),
+    ),
     "another key": (
         SealBroken("no key opens them"),
         ("secrets_unreadable", "The store's secrets cannot be opened", True),
@@ -176,7 +180,7 @@ def test_trouble_with_the_watches_has_a_cause(trouble, code):
 
 
 def test_trouble_that_nobody_knows_has_none():
-    assert trouble_with("not listed yet") is None
+    assert trouble_with("the first look at the cluster") is None
 
 
 # The way in

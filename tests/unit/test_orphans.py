@@ -108,16 +108,23 @@ def test_the_policy_removes_what_was_seen_for_ten_minutes_without_a_break():
     for minutes, removed in ((0, False), (5, False), (10, True)):
         at = NOW + timedelta(minutes=minutes)
         seen = seen_since(seen, [orphan], at)
-        assert bool(to_clean([orphan], seen, at)) is removed
+        assert bool(to_clean([orphan], seen, at, {orphan.store_id})) is removed
     at = NOW + timedelta(minutes=15)
     seen = seen_since(seen_since(seen, [], at), [orphan], at)
-    assert to_clean([orphan], seen, at) == [], "it was away in between"
+    assert to_clean([orphan], seen, at, {orphan.store_id}) == [], "it was away in between"
 
 
 @pytest.mark.parametrize("kept", [{"deleting": True}, {"kind": "Store", "api_version": ""}])
 def test_the_policy_leaves_what_goes_already_and_rows(kept):
     orphan = orphan_at(**kept)
-    assert to_clean([orphan], {orphan.id: NOW - timedelta(days=1)}, NOW) == []
+    assert to_clean([orphan], {orphan.id: NOW - timedelta(days=1)}, NOW, {orphan.store_id}) == []
+
+
+def test_the_policy_leaves_what_is_not_known_to_have_been_deleted():
+    orphan = orphan_at()
+    seen = {orphan.id: NOW - timedelta(days=1)}
+    assert to_clean([orphan], seen, NOW, {"another"}) == []
+    assert to_clean([orphan], seen, NOW, {orphan.store_id}) == [orphan]
 
 
 def test_only_the_very_object_that_was_found_is_removed():

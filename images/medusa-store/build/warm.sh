@@ -11,8 +11,9 @@ chmod 0755 "$work"
 install -d -o 999 -g 999 "$work/database"
 install -d -o 1000 -g 1000 "$work/out" "$app/.compile-cache"
 
-# Where a build shares the machine's network, the usual ports may be taken.
-export PGPORT=54329 PORT=49000
+# Where a build shares the machine's network, the usual ports may be taken, and any that Linux gives to who asks for a
+# free one (from 32768 on).
+export PGPORT=25439 PORT=29009
 
 # Words to put before a command. (A function would stand between this shell and the process that it has to end.)
 postgres="setpriv --reuid 999 --regid 999 --clear-groups env HOME=$work/database"

@@ -1,0 +1,144 @@
+"""What a store's page shows, as its components take it.  Pure: from views to dicts."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from app import texts
+from app.inside_views import PartsView, UsageView
+from app.pages.stores import due
+from app.stores import EventView, StoreView
+from components.stepper import Mark, total
+from provisioning import names
+from provisioning.failures import ADMIN
+from provisioning.health import Health
+from provisioning.plans import PLANS
+from provisioning.states import State
+from provisioning.templates import TEMPLATES
+
+MOST_LINES = 1000  # of a timeline that a page is sent
+
+_OBJECT = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.-]*(?= )")  # nothing that a shell would take for more
+_COMMAND = re.compile(r"\s*[:.]?\s*((?:kubectl|helm|curl|openssl) (?:--|[a-z]).*)$", re.DOTALL)
+
+
+def facts(store: StoreView, events: Sequence[EventView]) -> dict[str, Any]:
+    """For the header and the lasting facts."""
+    template = TEMPLATES[store.template].title if store.template in TEMPLATES else store.template
+    note = ""
+    if store.state is State.REQUESTED and store.queue_position:
+        note = texts.STORES["queue"].replace("{n}", str(store.queue_position))
+    return {
+        "name": store.name,
+        "state": store.state.value,
+        "url": store.url,
+        "admin_url": f"{store.url}/app",
+        "owner": store.owner,
+        "version": f"{template} {store.version}",
+        "plan": PLANS[store.plan].title if store.plan in PLANS else store.plan,
+        "created_at": store.created_at.isoformat(),
+        "note": note,
+        "degraded": store.health is Health.DEGRADED,
+        "destroy_at": store.destroy_at.isoformat() if store.destroy_at else None,
+        "due": due(store),
+        "took": total(marks(events)),
+    }
+
+
+def marks(events: Sequence[EventView]) -> list[Mark]:
+    return [Mark(event.kind, event.at) for event in events]
+
+
+def culprit(store: StoreView) -> str:
+    """The step that the reason of a failure speaks of: "Medusa pod failed to start" is about Medusa."""
+    message = store.reason.message if store.reason else ""
+    return next((key for key, title in texts.STORE["steps"].items() if message.startswith(title)), "")
+
+
+def failure(store: StoreView, *, admin: bool) -> dict[str, Any] | None:
+    """What is the matter with the store, for its owner in everyday words, for an administrator with what to type."""
+    reason = store.reason
+    if reason is None:
+        return None
+    passing = store.state is not State.FAILED
+    hint, command = split_hint(reason.hint)
+    command = command or _describe(store.name, reason.evidence)
+    if not admin and reason.who == ADMIN:  # it is not theirs to try
+        hint, command = texts.FAILURE["ask_admin_passing" if passing else "ask_admin"], ""
+    words = texts.FAILURE["report"]
+    report = [
+        f"{words['store']}: {store.name} ({store.url})",
+        f"{words['state']}: {store.state.value}",
+        f"{words['problem']}: {reason.message}",
+        f"{words['code']}: {reason.code}",
+        f"{words['who']}: {reason.who}",
+        *reason.evidence,
+    ]
+    return {
+        "message": reason.message,
+        "plain": texts.FAILURE_PLAIN.get(reason.code, ""),
+        "who": reason.who,
+        "hint": hint,
+        "command": command if admin else "",
+        "evidence": reason.evidence,
+        "technical": admin,
+        "report": "\n".join(report),
+        "passing": passing,
+    }
+
+
+def split_hint(hint: str) -> tuple[str, str]:
+    """(the sentence, the command at its end): "See what it says: kubectl …" holds both."""
+    found = _COMMAND.search(hint)
+    if found is None:
+        return hint, ""
+    sentence = hint[: found.start()]
+    return sentence + ("." if sentence and sentence[-1] not in ".!?" else ""), found[1]
+
+
+def _describe(name: str, evidence: Sequence[str]) -> str:
+    """The command that tells more of the first object that is cited ("pod/postgres-0 Failed: …"); "" where none is."""
+    cited = next((found[0] for each in evidence if (found := _OBJECT.match(each))), "")
+    return f"kubectl --namespace {names.namespace(name)} describe {cited}" if cited else ""
+
+
+def line(event: EventView) -> dict[str, Any]:
+    return event.model_dump(mode="json")
+
+
+def parts(view: PartsView) -> list[dict[str, Any]]:
+    return [part.model_dump(mode="json") for part in view.items]
+
+
+def sources(view: PartsView) -> list[dict[str, Any]]:
+    """The logs that there are: of each container, Medusa's first; of a part with one pod, whichever pod that is."""
+    t, found = texts.LOGS, []
+    for part in sorted(view.items, key=lambda part: part.key != "medusa"):
+        for pod in part.pods:
+            alone = len(part.pods) == 1
+            label = t["newest_pod" if alone else "of_pod"].replace("{pod}", pod.name)
+            label = label.replace("{part}", texts.PARTS["names"][part.key])
+            for container in pod.containers:
+                several = t["container"].replace("{label}", label).replace("{container}", container.name)
+                found.append(
+                    {
+                        "part": part.key,
+                        "pod": "" if alone else pod.name,
+                        "container": container.name,
+                        "label": label if len(pod.containers) == 1 else several,
+                        "had_run": container.had_run,
+                    }
+                )
+    names = texts.PARTS["names"]
+    missing = [key for key in ("medusa", "postgres") if not any(each["part"] == key for each in found)]
+    return found or [
+        {"part": key, "pod": "", "container": "", "label": names[key], "had_run": False} for key in missing
+    ]
+
+
+def usage(view: UsageView) -> dict[str, Any]:
+    plain = view.model_dump(mode="json")
+    plain["samples"] = [
+        {"ms": round(each.at.timestamp() * 1000), "cpu": each.cpu, "memory": each.memory} for each in view.samples
+    ]
+    return plain

@@ -1,0 +1,117 @@
+"""Carries out the steps of a rotation: what the database and the cluster are told, and what is written down.
+
+Why in this order stands in `rotation`.  Each step may be cut off anywhere and done again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from provisioning import audit, names, rotation
+from provisioning.cache import Cache
+from provisioning.cluster import Cluster, Obj
+from provisioning.database import Database, Moved, add_events
+from provisioning.failures import condition, of_kind
+from provisioning.models import Event, Level, Store, StoreSecret, now
+from provisioning.rotation import Held
+from provisioning.secrets import Sealer
+
+
+async def held(session: AsyncSession, sealer: Sealer, store: Store) -> tuple[dict[str, str], Held]:
+    """A store's secrets that are in force, opened, and how far new ones are.  Raises SealBroken."""
+    row = await session.get_one(StoreSecret, store.id, populate_existing=True)
+    values = sealer.unseal(row.sealed)
+    asked, login = row.next is not None, rotation.login_of(values)
+    return values, Held(row.generation, asked, login, row.former_login, row.granted_on)
+
+
+class Renewal:
+    """The steps."""
+
+    def __init__(self, database: Database, cluster: Cluster, cache: Cache, sealer: Sealer) -> None:
+        self._database, self._cluster, self._cache, self._sealer = database, cluster, cache, sealer
+
+    async def make_login(self, session: AsyncSession, store: Store, there: Sequence[Obj]) -> None:
+        """Have a database that was made anew know the login; pods that it refused start again at once."""
+        values, present = await held(session, self._sealer, store)
+        closed = rotation.close_login(rotation.OWNER)  # which came up with the same password
+        await self._tell_database(store, rotation.script(rotation.make_login(values) + closed))
+        await self._write(session, store, present, granted_on=rotation.volume_of(there))
+        for pod in of_kind(there, "Pod"):
+            ready = (condition(pod, "Ready") or {}).get("status") == "True"
+            if (pod["metadata"].get("labels") or {}).get("app.kubernetes.io/name") == "medusa" and not ready:
+                await self._cluster.delete("Pod", pod["metadata"]["name"], names.namespace(store.name))
+
+    async def prepare(self, session: AsyncSession, store: Store, there: Sequence[Obj]) -> bool:
+        """Have the database know the new secrets, and put them in force; False where its release is too old for it.
+
+        Raises ClusterError, SealBroken or Moved.
+        """
+        values, present = await held(session, self._sealer, store)
+        row = await session.get_one(StoreSecret, store.id)
+        if row.next is None:
+            raise Moved(f"the new secrets of {store.name} are in force already")
+        new = self._sealer.unseal(row.next)
+        own = bool(of_kind(there, "StatefulSet"))
+        other_login = own and rotation.login_of(new) != present.login
+        if other_login and not rotation.takes_login(there):
+            return False
+        statements = rotation.make_login(new) if other_login else ""
+        if own and new["admin-password"] != values["admin-password"]:
+            statements += await asyncio.to_thread(rotation.set_admin_password, new)
+        if statements:
+            await self._tell_database(store, rotation.script(statements))
+        event = _line(store, present.generation + 1, "secrets.prepared", "New secrets in place: the shop restarts")
+        in_force: dict[str, Any] = {"sealed": row.next, "next": None, "generation": present.generation + 1}
+        if other_login:
+            in_force["granted_on"] = rotation.volume_of(there)
+        former = present.login if other_login else ""
+        await self._write(session, store, present, event, former_login=former, **in_force)
+        return True
+
+    async def restart(self, store: Store, present: Held) -> None:
+        """Roll the shop out; the old pod serves until the new one does."""
+        wanted = rotation.restarted(names.namespace(store.name), present.generation)
+        self._cache.put(await self._cluster.apply(wanted))
+
+    async def retire(self, session: AsyncSession, store: Store, present: Held) -> None:
+        """Close the login of the secrets before, and be done.  Raises ClusterError or Moved."""
+        if former := present.former_login:
+            closing = rotation.script(rotation.close_login(former), rotation.cut_off(former))
+            await self._tell_database(store, closing)
+        said = "Secrets rotated: the old ones are refused"
+        event = _line(store, present.generation, "secrets.rotated", said, Level.SUCCESS)
+        await self._write(session, store, present, event, former_login=None)
+
+    async def _tell_database(self, store: Store, script: str) -> None:
+        pod, namespace = rotation.DATABASE_POD, names.namespace(store.name)
+        await self._cluster.run(namespace, pod, rotation.CONTAINER, rotation.PSQL, script)
+
+    async def _write(
+        self, session: AsyncSession, store: Store, present: Held, event: Event | None = None, **columns: Any
+    ) -> None:
+        """Change the row if it stands where it stood, and commit.  Raises Moved."""
+        as_read = (
+            col(StoreSecret.store_id) == store.id,
+            col(StoreSecret.generation) == present.generation,
+            col(StoreSecret.next).is_not(None) if present.asked else col(StoreSecret.next).is_(None),
+        )
+        async with self._database.writing():
+            changed = await session.exec(update(StoreSecret).where(*as_read).values(**columns))
+            if changed.rowcount != 1:
+                raise Moved(f"the secrets of {store.name} changed meanwhile")
+            if event is not None:
+                await add_events(session, [event])
+                if event.kind == "secrets.rotated":
+                    detail = {"generation": present.generation}
+                    await audit.append(session, audit.ENGINE, "store.secrets_rotated", store=store, detail=detail)
+            await session.commit()
+
+
+def _line(store: Store, generation: int, kind: str, message: str, level: Level = Level.INFO) -> Event:
+    key = f"{kind}:{generation}"
+    return Event(store_id=store.id, key=key, at=now(), kind=kind, message=message, level=level)

@@ -1,0 +1,157 @@
+"""What is inside a store, as a person looks at it: parts, logs, use, the timeline's evidence, and a failure's words."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.dashboard import ADMIN, CARA, Dashboard
+from tests.browser.test_accessible import check
+from tests.browser.test_store_life import create, mark, not_reloaded, state
+
+NAME = "juniper"
+
+
+@pytest.fixture
+def page(open_page) -> Page:
+    """The page of a store that is ready."""
+    page = open_page(f"/stores/{NAME}", person=CARA)
+    if page.get_by_role("heading", name="There is no such store").is_visible():
+        page.goto("/")
+        create(page, NAME)
+        state(page, "Ready")
+    return page
+
+
+def test_parts_and_their_logs(page: Page, picture):
+    mark(page)
+    parts = page.locator(".parts > li")
+    expect(parts).to_have_count(5)
+    expect(parts.filter(has_text="Healthy")).to_have_count(4)
+    expect(parts.nth(3)).to_contain_text("The address is plain http")
+    postgres = parts.filter(has_text="PostgreSQL")
+    postgres.get_by_text("1 pod").click()
+    postgres.get_by_role("button", name="Log postgres, postgres-0").click()
+
+    lines = page.get_by_role("region", name="Lines of the log").locator("p")
+    expect(lines.filter(has_text="database system is ready to accept connections")).to_have_count(1)
+    expect(page.get_by_label("Container")).to_have_value(re.compile("^postgres/"))
+    status = page.locator(".log").get_by_role("status")
+    expect(status).to_have_text("Live")
+    before = lines.count()
+    expect(lines.nth(before)).to_be_visible(timeout=20_000)  # another one came by itself
+    expect(lines.first).to_have_text(re.compile(r"^\d\d:\d\d:\d\d "))
+
+    find = page.get_by_label("Find in the log")
+    find.fill("LISTENING")
+    expect(page.locator(".log .lines p:visible")).to_have_count(1)
+    expect(page.locator(".log mark")).to_have_text("listening")
+    picture(page, "log")
+    find.fill("")
+    page.get_by_role("button", name="Pause").click()
+    expect(status).to_have_text("Paused")
+    count = lines.count()
+    page.wait_for_timeout(2000)
+    assert lines.count() == count
+    page.get_by_role("button", name="Follow").click()
+    expect(lines.nth(count)).to_be_attached(timeout=20_000)
+    texts = lines.all_inner_texts()
+    assert len(texts) == len(set(texts)), "no line came twice"
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    assert download.value.suggested_filename == f"{NAME}-postgres-postgres.log"
+    said = Path(download.value.path()).read_text()
+    assert "database system is ready to accept connections" in said
+    assert not_reloaded(page)
+
+
+def test_use_against_the_limits(page: Page, picture):
+    use = page.locator(".usage")
+    expect(use).to_contain_text("Simulated figures")
+    memory = use.locator("[data-resource=memory]")
+    expect(memory.locator("li")).to_have_count(2, timeout=30_000)
+    expect(memory).to_contain_text(re.compile(r"Medusa\s*\d+\sMiB of 768\sMiB"))
+    expect(memory.locator("svg")).to_contain_text("Medusa limit 768")
+    use.get_by_text("To the peak").click()
+    expect(memory.locator("svg")).not_to_contain_text("Medusa limit")
+    use.get_by_text("1 day").click()
+    expect(memory.locator("li")).to_have_count(2)
+    expect(use.locator(".disk")).to_contain_text("1 GiB")
+    picture(page, "use")
+
+
+def test_the_timelines_evidence_levels_and_copy(page: Page):
+    log = page.get_by_role("log")
+    line = log.locator("li").filter(has_text="PostgreSQL pod ready")
+    line.get_by_role("button", name="pod/postgres-0").click()
+    expect(line).to_contain_text("Cluster’s time")
+    expect(line.locator("dd").nth(1)).to_have_text(re.compile(r"20\d\d"))
+    line.locator("time").hover()
+    expect(line.locator("time")).to_have_attribute("title", re.compile("ago|now"))
+    every = log.locator("li").count()
+    page.get_by_role("combobox", name="Show").select_option("success")
+    assert 0 < log.locator("li").count() <= every
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy timeline").click()
+    expect(page.get_by_text("Copied", exact=True)).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert re.search(r"^\[\d\d:\d\d:\d\d\] PostgreSQL pod ready \(pod/postgres-0\)$", copied, re.MULTILINE)
+
+
+def test_a_store_of_somebody_elses_gives_no_log_away(page: Page, open_page):
+    other = open_page("/", person="ben@example.com")
+    for what in ("logs", "logs?follow=true", "parts", "usage"):
+        assert other.request.get(f"/api/v1/stores/{NAME}/{what}").status == 404
+
+
+@pytest.fixture
+def failed(open_page, dashboard: Dashboard) -> str:
+    """The path of a store that failed."""
+    page = open_page("/stores/rowan", person=CARA)
+    if page.get_by_role("heading", name="There is no such store").is_visible():
+        page.goto("/")
+        dashboard.break_images()
+        try:
+            create(page, "rowan")
+            state(page, "Failed")
+            broken = page.locator(".parts > li").filter(has_text="Not well")
+            expect(broken.first).to_contain_text("pod failed to start")
+            broken.first.get_by_text("1 pod").click()
+            broken.first.get_by_role("button", name="Log").click()
+            expect(page.locator(".log").get_by_role("status")).to_contain_text("waiting to start")
+        finally:
+            dashboard.mend_images()
+    return "/stores/rowan"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_failure_is_told_to_its_owner_in_everyday_words_and_to_an_administrator_with_a_command(
+    failed: str, open_page, picture, theme: str
+):
+    page = open_page(failed, person=CARA, theme=theme)
+    panel = page.locator(".failure")
+    expect(panel).to_contain_text("The shop’s software could not be fetched.")
+    expect(panel).not_to_contain_text("kubectl")
+    expect(panel.locator("pre")).to_be_hidden()
+    picture(page, f"failed-owner-{theme}")
+    check(page)
+
+    for width in (360, 1440):
+        seen = open_page(failed, person=ADMIN, theme=theme, width=width)
+        expect(seen.locator(".failure pre")).to_be_visible()
+        expect(seen.locator(".failure .command")).to_contain_text("kubectl --namespace store-rowan describe pod/")
+        assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        picture(seen, f"failed-admin-{theme}-{width}")
+    check(seen)
+
+
+def test_a_double_click_on_retry_is_one_retry(failed: str, open_page):
+    page = open_page(failed, person=CARA)
+    page.get_by_role("button", name="Retry").dblclick()
+    state(page, "Ready")
+    lines = page.get_by_role("log").locator("li")
+    expect(lines.last).to_contain_text("Store READY")
+    expect(lines.filter(has_text=re.compile("retr", re.IGNORECASE))).to_have_count(1)
+    expect(page.locator(".failure")).to_have_count(0)

@@ -1,0 +1,64 @@
+"""What a store's page says of a failure: to its owner in everyday words, to an administrator with what to type."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app import texts
+from app.pages.store_facts import failure, split_hint
+from app.store_views import ReasonView, StoreView
+from provisioning.failures import ADMIN, OWNER
+from provisioning.failures.causes import CAUSES
+from provisioning.states import State
+
+COMMAND = "kubectl --namespace store-shop describe pod medusa-x"
+
+
+def store(who: str, hint: str, state: State = State.FAILED) -> StoreView:
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    facts = dict.fromkeys(("id", "owner", "template", "version", "plan"), "")
+    nothing = dict.fromkeys(("health", "ready_at", "queue_position", "destroy_at", "eta_seconds"))
+    reason = ReasonView(code="image_pull", message="It broke", evidence=["pod/x said no"], who=who, hint=hint)
+    more = {"name": "shop", "url": "http://shop", "state": state, "revision": 1, "created_at": at}
+    return StoreView(**facts, **nothing, **more, reason=reason)
+
+
+@pytest.mark.parametrize("code", sorted({cause.code for cause in CAUSES}))
+def test_every_cause_is_told_in_everyday_words(code: str):
+    plain = texts.FAILURE_PLAIN[code]
+    assert plain.endswith(".")
+    for jargon in ("kubectl", "namespace", "pod", "ingress", "PVC"):
+        assert jargon not in plain
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: f"{cause.code}: {cause.when}")
+def test_the_command_of_a_hint_stands_by_itself(cause):
+    sentence, command = split_hint(cause.hint)
+    assert sentence.endswith((".", ")"))
+    assert "kubectl" not in sentence.replace("usable Helm", "")
+    assert not command or command.startswith(("kubectl ", "helm ", "curl ", "openssl "))
+
+
+def test_an_administrator_gets_the_command_and_an_owner_whom_to_ask():
+    it = store(ADMIN, f"See what the node says: {COMMAND}")
+    admin, owner = failure(it, admin=True), failure(it, admin=False)
+    assert admin is not None
+    assert owner is not None
+    assert (admin["hint"], admin["command"], admin["technical"]) == ("See what the node says.", COMMAND, True)
+    assert "kubectl" not in str({**owner, "report": ""})
+    assert "administrator" in owner["hint"]
+    assert owner["plain"] == admin["plain"] == texts.FAILURE_PLAIN["image_pull"]
+    assert all(each in owner["report"] for each in ("shop", "It broke", "image_pull", "pod/x said no"))
+
+
+def test_what_an_owner_can_mend_is_told_to_the_owner():
+    it = failure(store(OWNER, "Choose a larger plan, then retry."), admin=False)
+    assert it is not None
+    assert it["hint"] == "Choose a larger plan, then retry."
+
+
+def test_what_goes_on_by_itself_is_not_to_be_retried():
+    it = failure(store(ADMIN, "Wait.", State.PROVISIONING), admin=False)
+    assert it is not None
+    assert it["passing"]
+    assert it["hint"] == texts.FAILURE["ask_admin_passing"]
