@@ -43,7 +43,8 @@ def build(settings: Settings) -> Services:
     nicegui_app.state.services = services
     rest = api.build(services)
     # First, and with their paths as they are: the API's own application answers whatever begins so.
-    nicegui_app.router.routes[:0] = [Route(path, rest) for path in ("/api", "/api/{rest:path}", "/healthz", "/readyz")]
+    paths = ("/api", "/api/{rest:path}", "/healthz", "/readyz", "/metrics")
+    nicegui_app.router.routes[:0] = [Route(path, rest) for path in paths]
     nicegui_app.include_router(sign_in.router(services))
     nicegui_app.include_router(oidc_sign_in.router(services))
     live = pages.register(services)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from app import setting_views
 from app.actor import Actor
 from app.audit import refusals
 from app.problems import Problem
+from app.setting_views import SettingView
 from app.stores import StoreView
 from provisioning.capacity import Use, how_many
 from provisioning.cluster import ClusterError
@@ -163,6 +165,11 @@ class Platform:
         except ClusterError as error:
             raise _away() from error
         return _view(orphan)
+
+    async def settings(self, actor: Actor) -> list[SettingView]:
+        """The settings, with where each comes from, and nothing secret.  Problem 403."""
+        require_admin(actor)
+        return setting_views.views(self._services.settings)
 
     def _sweep(self, actor: Actor) -> "Sweep":
         require_admin(actor)

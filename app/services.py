@@ -13,6 +13,7 @@ from app.oidc import Provider
 from app.platform import Platform
 from app.sessions import Sessions
 from app.settings import Settings
+from app.statistics import Statistics
 from app.status import ClusterStatus
 from app.stores import Stores
 from app.tokens import Tokens
@@ -45,6 +46,7 @@ class Services:
     provider: Provider | None  # of OpenID; None where the settings name none
     stores: Stores
     audit: Audit
+    statistics: Statistics
     engine: "Engine | None" = None
     leader: "Leader | None" = None
     sandbox: "Sandbox | None" = None
@@ -82,6 +84,7 @@ def compose(settings: Settings) -> Services:
         provider=Provider(settings) if settings.oidc_issuer else None,
         stores=Stores(database, changes, settings, sealer),
         audit=Audit(database),
+        statistics=Statistics(database),
     )
 
 

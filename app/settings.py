@@ -22,6 +22,7 @@ from provisioning import fence
 
 PREFIX = "STOREFLEET_"
 SMALLEST_PASSWORD = 8
+SMALLEST_TOKEN = 16
 
 
 class Settings(BaseSettings):
@@ -157,6 +158,11 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How much faster than life the sandbox pretends to be.",
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Opens `/metrics`, and nothing else, to whoever sends it as a bearer token. Administrators read it "
+        "with their own.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="`debug`, `info`, `warning` or `error`."
     )
@@ -219,6 +225,13 @@ class Settings(BaseSettings):
                 "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
             )
         return key
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < SMALLEST_TOKEN:
+            raise ValueError(f"is too easily guessed: use at least {SMALLEST_TOKEN} characters, made up by chance")
+        return token
 
     @field_validator("lease_namespace")
     @classmethod

@@ -48,7 +48,7 @@ class AcceptedToWait(StoreView):
 
 
 class StorePage(BaseModel):
-    """Some stores, newest first, and where the next ones begin."""
+    """Some stores, in the order that was asked for, and where the next ones begin."""
 
     items: list[StoreView]
     next: str | None

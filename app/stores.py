@@ -5,8 +5,6 @@ A store of somebody else's answers like one that does not exist.
 """
 
 import asyncio
-import base64
-import binascii
 import builtins
 import logging
 import re
@@ -16,13 +14,15 @@ from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import and_, case, func, or_
+from sqlalchemy import case, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from app import limits, waiting
 from app.actor import Actor
 from app.audit import refusals
+from app.listing import Found, Look, Sort, beyond, order
+from app.listing import cursor as page_end
 from app.models import User
 from app.problems import Problem, not_found
 from app.settings import Settings
@@ -173,38 +173,62 @@ class Stores:
         state: State | None = None,
         owner: str | None = None,
         q: str | None = None,
+        health: Health | None = None,
+        sort: Sort = Sort.NEWEST,
         limit: int = 50,
         cursor: str | None = None,
     ) -> StorePage:
-        """Newest first.  `owner` is an e-mail address, `q` a part of the name; `cursor` a page's `next`.
+        """`owner` is an e-mail address, `q` a part of the name (with an @: of the owner's address); `cursor` a page's
+        `next`, in the same order.
 
         What was deleted with time to undo it is shown only where `state` is DELETING.
         """
         q = (q or "").strip().lower()
-        if not _PART_OF_A_NAME.fullmatch(q):
+        if "\0" in q or ("@" not in q and not _PART_OF_A_NAME.fullmatch(q)):
             return StorePage(items=[], next=None)
-        query = select(Store).where(*_visible(actor))
+        query = select(Store).outerjoin(User, col(User.id) == col(Store.owner_id)).where(*_visible(actor))
         query = query.where(col(Store.state) == state if state is not None else _SHOWN)
         if owner is not None:
-            owner = owner.replace("\0", "")  # PostgreSQL takes none in a text
-            query = query.join(User, col(User.id) == col(Store.owner_id)).where(col(User.email) == owner.lower())
+            query = query.where(_owned_by(owner))
         if q:
-            query = query.where(col(Store.name).contains(q))
+            query = query.where((col(User.email) if "@" in q else col(Store.name)).contains(q, autoescape=True))
         if cursor is not None:
-            at, last = _open_cursor(cursor)
-            # Spelled out: SQLite and PostgreSQL agree on this, and a row that comes or goes shifts no page.
-            query = query.where(
-                or_(
-                    col(Store.created_at) < at,
-                    and_(col(Store.created_at) == at, col(Store.id) < last),
-                )
-            )
-        query = query.order_by(col(Store.created_at).desc(), col(Store.id).desc()).limit(limit + 1)
+            query = query.where(beyond(sort, cursor))
+        query = query.order_by(*order(sort)).limit(limit + 1)
         async with self._database.session() as session:
-            found = list(await session.exec(query))
-            items = found[:limit]
-            views = await self._views(session, items)
-        return StorePage(items=views, next=_cursor(items[-1]) if len(found) > limit else None)
+            if health is not None:
+                query = query.where(col(Store.id).in_(await self._of_health(session, actor, health)))
+            found = builtins.list(await session.exec(query))
+            views = await self._views(session, found[:limit])
+        return StorePage(items=views, next=page_end(sort, views[-1]) if len(found) > limit else None)
+
+    async def owners(self, actor: Actor) -> builtins.list[str]:
+        """The e-mail addresses of those who have stores that the actor may see."""
+        query = select(User.email).join(Store, col(Store.owner_id) == col(User.id)).where(*_visible(actor))
+        async with self._database.session() as session:
+            return builtins.list(await session.exec(query.distinct().order_by(User.email)))
+
+    async def look(self, names: Collection[str]) -> Look:
+        """These stores as they are now, for everybody: what comes of it shows to each actor only what they may see."""
+        async with self._database.session() as session:
+            stores = builtins.list(await session.exec(select(Store).where(col(Store.name).in_(names))))
+            views = await self._views(session, stores)
+            busy = [store.id for store in stores if store.state in (State.PROVISIONING, State.DELETING)]
+            timelines: dict[str, builtins.list[EventView]] = {}
+            query = select(Event).where(col(Event.store_id).in_(busy)).order_by(col(Event.at), col(Event.id))
+            for event in await session.exec(query) if busy else ():
+                timelines.setdefault(event.store_id, []).append(_event_view(event))
+        return Look(
+            {
+                store.name: Found(store.owner_id, view, tuple(timelines.get(store.id, ())))
+                for store, view in zip(stores, views, strict=True)
+            }
+        )
+
+    async def _of_health(self, session: AsyncSession, actor: Actor, health: Health) -> builtins.list[str]:
+        """Health is in no table: what is known of the stores that can have one is asked of the engine."""
+        query = select(Store).where(*_visible(actor), col(Store.state) == State.READY)
+        return [store.id for store in await session.exec(query) if self.condition(store).health is health]
 
     async def delete(self, actor: Actor, name: str, *, at_once: bool = False) -> StoreView:
         """Ask for the deletion of a store and of all that it keeps; asking again is fine.
@@ -258,7 +282,7 @@ class Stores:
                 .where(col(Event.store_id) == store.id, col(Event.id) > after)
                 .order_by(col(Event.at), col(Event.id))
             )
-            return [EventView.model_validate(event, from_attributes=True) for event in await session.exec(query)]
+            return [_event_view(event) for event in await session.exec(query)]
 
     async def credentials(self, actor: Actor, name: str) -> Credentials:
         """How to sign in to the shop's admin; the timeline says that somebody looked."""
@@ -299,10 +323,13 @@ class Stores:
             return _being_deleted(name, wishes.undo_until(held)).detail
         return _taken(name).detail if held else None
 
-    async def counts(self, actor: Actor) -> dict[str, int]:
-        """How many of the actor's stores (an administrator: of all) stand in each state; `ALL`: that a list shows."""
+    async def counts(self, actor: Actor, owner: str | None = None) -> dict[str, int]:
+        """How many of the actor's stores (an administrator: of all, or of `owner`'s) stand in each state; `ALL`: that a
+        list shows."""
         shown = func.sum(case((_SHOWN, 1), else_=0))
         query = select(Store.state, func.count(), shown).where(*_visible(actor)).group_by(col(Store.state))
+        if owner is not None:
+            query = query.join(User, col(User.id) == col(Store.owner_id)).where(_owned_by(owner))
         async with self._database.session() as session:
             found = {state: (count, of_all) for state, count, of_all in (await session.exec(query)).all()}
         numbers = {state.value: found.get(state, (0, 0))[0] for state in State}
@@ -392,8 +419,8 @@ class Stores:
         waits = await waiting.look(session, self._settings.at_once) if _any_in_flight(stores) else waiting.Waits()
         conditions = {store.id: self.condition(store) for store in stores}
         return [
-            StoreView(
-                **store.model_dump(exclude={*_NOT_VIEWED, "reason"}),
+            StoreView.model_construct(  # a table's rows need no second validation
+                **{field: getattr(store, field) for field in _VIEWED},
                 destroy_at=_destroy_at(store),
                 owner=owners.get(store.owner_id, ""),
                 reason=_reason(store, conditions[store.id]),
@@ -405,7 +432,15 @@ class Stores:
         ]
 
 
-_NOT_VIEWED = {"owner_id", "options", "state_at", "destroy_at", "destroying_at", "inventory"}
+_VIEWED = StoreView.model_fields.keys() & Store.model_fields.keys() - {"reason", "destroy_at"}
+
+
+def _event_view(event: Event) -> EventView:
+    return EventView.model_construct(**{field: getattr(event, field) for field in EventView.model_fields})
+
+
+def _owned_by(email: str) -> Any:
+    return col(User.email) == email.replace("\0", "").lower()  # PostgreSQL takes none in a text
 
 
 def _destroy_at(store: Store) -> datetime | None:
@@ -477,18 +512,3 @@ def _being_deleted(name: str, until: datetime | None = None) -> Problem:
         f"A store called “{name}” is still being deleted. Try again in a moment.",
         retry_after=DELETION_TAKES,
     )
-
-
-def _cursor(store: Store) -> str:
-    return base64.urlsafe_b64encode(f"{store.created_at.isoformat()} {store.id}".encode()).decode()
-
-
-def _open_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, last = base64.urlsafe_b64decode(cursor.encode()).decode("ascii").split(" ")
-        time = datetime.fromisoformat(at)
-        if time.tzinfo is None or not re.fullmatch("[0-9a-f]{32}", last):
-            raise ValueError(at)
-        return time.astimezone(UTC), last
-    except (ValueError, binascii.Error, OverflowError) as error:
-        raise _bad_input("cursor", "This is not a page's “next”. Begin again without a cursor.") from error

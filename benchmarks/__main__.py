@@ -4,6 +4,7 @@
     python -m benchmarks sandbox              from the wish to READY, on the sandbox at the speed of tests
     python -m benchmarks provisioning [RUNS]  from the click to READY, on the cluster that KUBECONFIG names, beside what
                                               people do by hand on the same cluster in the same run (default: 5 runs)
+    python -m benchmarks pages                the dashboard: 1,000 stores, 100 open pages, how soon a change is seen
     python -m benchmarks scale [STORES]       a thousand quiet stores on simulated nodes: a full pass, memory, API calls
     python -m benchmarks drift [SEED]         from a change by hand to its repair, on a shop of the real cluster
     python -m benchmarks deletion [PAIRS]     a shop's deletion, beside helm and kubectl by hand (default: 3 pairs)
@@ -17,12 +18,13 @@ says so where they are not there.
 
 import sys
 
-from benchmarks import deletion, drift, provisioning, sandbox, scale, side_by_side, start
+from benchmarks import deletion, drift, pages, provisioning, sandbox, scale, side_by_side, start
 
 BENCHMARKS = {
     "start": start.run,
     "sandbox": sandbox.run,
     "provisioning": provisioning.run,
+    "pages": pages.run,
     "scale": scale.run,
     "drift": drift.run,
     "deletion": deletion.run,

@@ -30,9 +30,25 @@ class Wish:
     options: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Situation:
+    """A store's address is its name between `before` and `after`; `left` says how many stores there may still be,
+    `blocked` why there can be none now: then nothing can be sent."""
+
+    before: str
+    after: str
+    left: str = ""
+    blocked: str = ""
+
+
 class CreateDialog(Element, component="create_dialog.js"):
     """`check(name)` answers what is wrong with a name (None: nothing) while somebody types; `create(wish)` answers a
-    sentence when it was refused, and None when it was done."""
+    sentence when it was refused, and None when it was done.
+
+    It opens in the browser, at once and also where the server is slow, and asks by `tell` how things stand.  What is
+    filled in outlives a page that has to be loaded anew; `resume(name)` says whether a store that was asked for just
+    before that is there, and if so opens its page.
+    """
 
     def __init__(
         self,
@@ -41,8 +57,11 @@ class CreateDialog(Element, component="create_dialog.js"):
         plans: Sequence[Choice],
         currencies: Sequence[str],
         texts: Mapping[str, Any],
+        opened: bool,
+        tell: Callable[[], Awaitable[Situation]],
         check: Callable[[str], Awaitable[str | None]],
         create: Callable[[Wish], Awaitable[str | None]],
+        resume: Callable[[str], Awaitable[bool]],
     ) -> None:
         super().__init__()
         self._props.update(
@@ -50,17 +69,22 @@ class CreateDialog(Element, component="create_dialog.js"):
             plans=[asdict(each) for each in plans],
             currencies=list(currencies),
             texts=dict(texts),
+            opened=opened,
         )
-        self._check, self._create, self._busy = check, create, False
+        self._tell, self._check, self._create, self._resume, self._busy = tell, check, create, resume, False
+        self.on("tell", self._on_tell)
         self.on("check", self._on_check)
         self.on("create", self._on_create)
+        self.on("resume", self._on_resume)
 
-    def open(self, before: str, after: str, left: str = "", blocked: str = "") -> None:
-        """Show it; a store's address is its name between `before` and `after`.
+    async def _on_tell(self) -> None:
+        self.run_method("told", asdict(await self._tell()))
 
-        `left` says how many stores there may still be, `blocked` why there can be none now: then nothing can be sent.
-        """
-        self.run_method("open", before, after, left, blocked)
+    async def _on_resume(self, event: GenericEventArguments) -> None:
+        if await self._resume(str(event.args)[:300]):
+            self.run_method("made")
+        else:
+            self.run_method("refuse", "")
 
     async def _on_check(self, event: GenericEventArguments) -> None:
         name = str(event.args)[:300]
@@ -76,6 +100,8 @@ class CreateDialog(Element, component="create_dialog.js"):
             self._busy = False
         if refused is not None:
             self.run_method("refuse", refused)
+        else:
+            self.run_method("made")
 
 
 def _wish(sent: Any) -> Wish:

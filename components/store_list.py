@@ -1,11 +1,19 @@
-"""The list of stores: search, filters, rows.  A change is sent as the changed rows alone, however long the list is."""
+"""The list of stores: search, filters, order, rows.  What is done to them is `bulk_dialog`'s.
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+A change is sent as the changed rows alone, however long the list is, and as the same message to everybody who may see
+the same: whether a row belongs to what is shown, and where, each page decides for itself.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
+
+PAGE = 50  # rows at a time
+MOST_ROWS = 1000  # that a page is opened with
 
 
 @dataclass(frozen=True)
@@ -21,23 +29,44 @@ class Row:
     note: str = ""  # what is happening, or why it failed
     due: str | None = None  # ISO 8601: when it is expected to be ready
     destroy_at: str | None = None  # deleted: when it is destroyed; until then it can be taken back
-    degraded: bool = False  # it is READY, and not well
+    health: str = ""  # of a store that is READY: "ok", "degraded", "unknown"
     share: float | None = None  # of the way that is behind, while it is provisioned
 
 
 @dataclass(frozen=True)
+class Known:
+    """The words that a query may use; the first order is the one without a word."""
+
+    states: Sequence[str]
+    healths: Sequence[str]
+    sorts: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Query:
-    """What the list is narrowed to; it stands in the page's address as well."""
+    """What the list is narrowed to, and its order; it stands in the page's address as well."""
 
     q: str = ""
     state: str = ""
+    health: str = ""
+    owner: str = ""
+    sort: str = ""
+    rows: int = PAGE  # to begin with
 
     @classmethod
-    def of(cls, sent: Any, states: Sequence[str]) -> "Query":
+    def of(cls, sent: Any, known: Known) -> "Query":
         """From what a browser sent; what makes no sense is left out."""
         sent = sent if isinstance(sent, Mapping) else {}
-        state = str(sent.get("state", "")).upper()
-        return cls(q=str(sent.get("q", "")).strip()[:63], state=state if state in states else "")
+        words = {key: str(sent.get(key) or "").strip() for key in ("q", "state", "health", "owner", "sort", "rows")}
+        rows = int(words["rows"]) if words["rows"].isascii() and words["rows"].isdigit() else PAGE
+        return cls(
+            q=words["q"][:100],
+            state=words["state"].upper() if words["state"].upper() in known.states else "",
+            health=words["health"].lower() if words["health"].lower() in known.healths else "",
+            owner=words["owner"][:254],
+            sort=words["sort"] if words["sort"] in known.sorts else known.sorts[0],
+            rows=min(max(rows, PAGE), MOST_ROWS),
+        )
 
 
 @dataclass(frozen=True)
@@ -48,9 +77,31 @@ class Part:
     next: str
 
 
+@dataclass(frozen=True)
+class Answered:
+    """A part of the list, and how many stores stand in each state."""
+
+    part: Part
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What is different, ready to be sent to every page that may see it."""
+
+    names: frozenset[str]
+    counts: Mapping[str, int]
+    code: str
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], counts: Mapping[str, int]) -> "Changed":
+        told = json.dumps({"rows": [vars(row) for row in rows], "counts": counts}, separators=(",", ":"))
+        return cls(frozenset(row.name for row in rows), counts, f"Storefleet.tell('stores', {told})")
+
+
 class StoreList(Element, component="store_list.js"):
-    """`load(query, cursor)` answers a part of the list (None: it failed, and said so); `on_create` opens the dialog for
-    a new store, `on_undo(name)` takes a deleted one back.  `owners`: say whose each store is.
+    """`load(query, cursor)` answers a part of the list (None: it failed, and said so).  `admin`: say whose each store
+    is, and let many be chosen; `owners` are those to choose from.
 
     Deleted stores that can be taken back are shown only where the list is narrowed to their state."""
 
@@ -60,62 +111,58 @@ class StoreList(Element, component="store_list.js"):
         part: Part,
         query: Query,
         counts: Mapping[str, int],
-        owners: bool,
+        owners: Sequence[str],
+        admin: bool,
         texts: Mapping[str, Any],
-        load: Callable[[Query, str], Awaitable[Part | None]],
-        on_create: Callable[[], Any],
-        on_undo: Callable[[str], Any],
+        known: Known,
+        load: Callable[[Query, str], Awaitable[Answered | None]],
     ) -> None:
         super().__init__()
-        self.query, self._load, self._next = query, load, part.next
-        self._states = list(texts["states"])
+        self.query, self._known, self._load, self._next = query, known, load, part.next
         self._shown, self._counts = {row.name for row in part.rows}, dict(counts)
         self._props.update(
-            rows=[asdict(row) for row in part.rows],
+            # As text: NiceGUI would watch each value of each row for changes.
+            rows=json.dumps([vars(row) for row in part.rows], separators=(",", ":")),
             more=bool(part.next),
             query=asdict(query),
             counts=dict(counts),
-            owners=owners,
+            owners=list(owners),
+            admin=admin,
+            page=PAGE,
             texts=dict(texts),
         )
         self.on("query", self._on_query)
         self.on("more", self._on_more)
-        self.on("create", lambda: on_create())
-        self.on("undo", lambda event: on_undo(str(event.args)))
 
-    def apply(self, changed: Sequence[Row], gone: Sequence[str], counts: Mapping[str, int]) -> None:
-        """Show what is different: rows that changed or are new, names of rows that are gone, the states' numbers."""
-        changed = [row for row in changed if row.name in self._shown or self._matches(row)]
-        hidden = {row.name for row in changed if row.destroy_at and self.query.state != row.state}
-        changed, gone = [row for row in changed if row.name not in hidden], [*gone, *hidden]
-        gone = [name for name in gone if name in self._shown]  # the others are none of this page's business
-        if not (changed or gone or dict(counts) != self._counts):
-            return
-        self._counts = dict(counts)
-        self._shown = (self._shown | {row.name for row in changed}) - set(gone)
-        self.run_method("apply", [asdict(row) for row in changed], gone, self._counts)
-
-    def _matches(self, row: Row) -> bool:
-        """Does a new row belong to what is shown?  One that is there stays, also when it fits no more."""
-        return self.query.q.lower() in row.name and self.query.state in ("", row.state)
+    def send(self, changed: Changed, names: Iterable[str]) -> None:
+        """Show what is different: of the stores called `names`, those that are not in `changed` are gone."""
+        gone = [name for name in names if name in self._shown and name not in changed.names]
+        if gone:  # names that this page does not know are none of its business
+            self._shown.difference_update(gone)
+            self.run_method("remove", gone)
+        if changed.names or changed.counts != self._counts:
+            self._shown |= changed.names
+            self._counts = dict(changed.counts)
+            # The same text for all; `run_javascript` would make a task of each.
+            self.client.outbox.enqueue_message("run_javascript", {"code": changed.code}, self.client.id)
 
     async def _on_query(self, event: GenericEventArguments) -> None:
-        wanted = Query.of(event.args, self._states)
+        wanted = Query.of(event.args, self._known)
         self.query = wanted
-        part = await self._load(wanted, "")
-        if part and wanted == self.query:  # else somebody typed on meanwhile
-            self._show("replace", part)
+        answered = await self._load(wanted, "")
+        if answered and wanted == self.query:  # else somebody typed on meanwhile
+            self._show("replace", answered)
 
     async def _on_more(self) -> None:
-        wanted = self.query
-        if self._next:
-            part = await self._load(wanted, self._next)
-            if part and wanted == self.query:
-                self._show("append", part)
-            else:
-                self.run_method("rest")
+        wanted, cursor = self.query, self._next
+        answered = await self._load(wanted, cursor) if cursor else None
+        if answered and (wanted, cursor) == (self.query, self._next):
+            self._show("append", answered)
+        else:
+            self.run_method("rest")
 
-    def _show(self, method: str, part: Part) -> None:
-        self._next = part.next
+    def _show(self, method: str, answered: Answered) -> None:
+        part = answered.part
+        self._next, self._counts = part.next, dict(answered.counts)
         self._shown = (self._shown if method == "append" else set()) | {row.name for row in part.rows}
-        self.run_method(method, [asdict(row) for row in part.rows], bool(part.next), asdict(self.query))
+        self.run_method(method, [vars(row) for row in part.rows], bool(part.next), self._counts, asdict(self.query))

@@ -22,7 +22,31 @@
   document.addEventListener("DOMContentLoaded", () => {
     const chosen = document.querySelector(`input[name=theme][value="${stored()}"]`);
     if (chosen) chosen.checked = true;
+    // NiceGUI shows and hides this element when the connection is lost and back; what it says is ours.
+    const popup = document.getElementById("popup"), notices = document.getElementById("notices");
+    if (!popup || !notices) return;
+    popup.setAttribute("role", "status");
+    popup.popover = "manual"; // above a dialog that is open
+    new MutationObserver(() => popup.togglePopover(popup.ariaHidden === "false")).observe(popup, { attributeFilter: ["aria-hidden"] });
+    popup.replaceChildren(...["lost", "again"].map((key) => Object.assign(document.createElement("span"), { textContent: notices.dataset[key] })));
   });
+
+  // Who signs out in one tab does so in all: the others are led to the form.
+  const SIGNED_OUT = "storefleet.signed-out", LEAVING = "storefleet.leaving";
+  addEventListener("storage", (event) => event.key === SIGNED_OUT && event.newValue && location.reload());
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-signs-out]")) return;
+    try {
+      sessionStorage.clear(); // drafts are nobody else's business
+      sessionStorage.setItem(LEAVING, "yes");
+    } catch { /* the server tells the others as well, a little later */ }
+  });
+  try {
+    if (location.pathname === "/sign-in" && sessionStorage.getItem(LEAVING)) {
+      sessionStorage.removeItem(LEAVING);
+      localStorage.setItem(SIGNED_OUT, Date.now());
+    }
+  } catch { /* likewise */ }
 
   // The menu of the account opens where its button is; the platform closes it (light dismiss, Escape).
   document.addEventListener("submit", (event) => {
@@ -43,14 +67,43 @@
     return [unit, Math.floor(Math.abs(seconds) / size)];
   };
 
+  // Making a format is slow, using it is not.
+  const formats = new Map();
+  const unitFormat = (unit, unitDisplay, digits = 0) => {
+    const key = `${unit} ${unitDisplay} ${digits}`;
+    if (!formats.has(key))
+      formats.set(key, new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay, minimumFractionDigits: digits, maximumFractionDigits: digits }));
+    return formats.get(key);
+  };
+
+  // Pieces of a page that tell one another something, and what the server tells them.
+  const listeners = new Map();
+
   window.Storefleet = {
+    on(topic, listener) {
+      if (!listeners.has(topic)) listeners.set(topic, new Set());
+      listeners.get(topic).add(listener);
+      return () => listeners.get(topic).delete(listener);
+    },
+    tell(topic, news) { listeners.get(topic)?.forEach((listener) => listener(news)); },
+    // Why nothing can be done now, as a sentence, or "": without a server what is clicked would happen who knows when.
+    offline: () => (window.socket?.connected ? "" : document.getElementById("notices").dataset.offline),
+    // What somebody began to fill in: it outlives a page that has to be loaded anew, in this tab, for this person.
+    draft(name) {
+      const key = `storefleet.draft:${document.querySelector("[data-account]")?.dataset.account}:${name}`;
+      return {
+        read() { try { return JSON.parse(sessionStorage.getItem(key)); } catch { return null; } },
+        keep(value) { try { sessionStorage.setItem(key, JSON.stringify(value)); } catch { /* then it does not outlive */ } },
+        drop() { try { sessionStorage.removeItem(key); } catch { /* there is none */ } },
+      };
+    },
     STATE_ICONS: { REQUESTED: "queue", PROVISIONING: "spinner", READY: "check", FAILED: "alert", DELETING: "minus", DEGRADED: "alert" },
     // The server's time, in ms: ages and durations do not depend on this computer's clock.
     now: () => Date.now() - ahead,
     // "3 days", "12 sec"
     age(seconds) {
       const [unit, count] = split(Math.max(0, seconds));
-      return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(count);
+      return unitFormat(unit, "short").format(count);
     },
     // "12 sec" until a time; never less than one second, which an estimate does not know
     left: (time, now = Storefleet.now()) => Storefleet.age(Math.max(1, Math.round((Date.parse(time) - now) / 1000))),
@@ -63,8 +116,7 @@
     // "5 s", "2 min 4 s"
     duration(seconds) {
       const number = (value, unit, digits = 0) =>
-        new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "narrow", minimumFractionDigits: digits, maximumFractionDigits: digits })
-          .format(value).replace(/([\d])([^\d.,\s])/, "$1\u202f$2");
+        unitFormat(unit, "narrow", digits).format(value).replace(/([\d])([^\d.,\s])/, "$1\u202f$2");
       if (seconds < 1) return "<" + number(1, "second");
       if (seconds < 60) return number(seconds, "second", seconds < 10 && seconds % 1 ? 1 : 0);
       const whole = Math.round(seconds);
@@ -72,6 +124,8 @@
     },
     // "1.5", "512"
     amount: (number) => new Intl.NumberFormat(locale, { maximumFractionDigits: number < 10 ? 1 : 0 }).format(number),
+    // "0.5 %"
+    percent: (share) => new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: share < 0.1 ? 1 : 0 }).format(share),
     // "1.5 GiB"
     size(bytes) {
       const power = Math.min(4, Math.max(2, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
@@ -109,12 +163,24 @@
     },
     // "12:01:00": as logs have it, in the person's time zone
     clock: (time) => new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
+    // "24 Nov, 12:01:00"
+    dated: (time) => new Date(time).toLocaleString(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
     // "Tuesday 24 November 2026 at 12:01:00 CET"
     moment: (time) => new Date(time).toLocaleString(locale, { dateStyle: "full", timeStyle: "long" }),
+    // A time of a chart whose steps are so many seconds: "14:05", "24 Nov, 14:00", "24 Nov"
+    step(time, seconds) {
+      const day = { day: "numeric", month: "short" }, hour = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+      const date = new Date(time);
+      if (seconds < 21600) return date.toLocaleTimeString(locale, hour);
+      return date.toLocaleString(locale, seconds < 86400 ? { ...day, ...hour } : day);
+    },
+    // A number of a chart: "12", "34 s", "–" where nothing was measured
+    measure: (value, unit) => (value === null || value === undefined ? "–" : unit === "seconds" && value ? Storefleet.duration(value) : Storefleet.amount(value)),
     // "{n} stores" with n = 3, or ["1 store", "{n} stores"] by the language's rule
     say(text, values = {}) {
       const form = Array.isArray(text) ? text[new Intl.PluralRules(locale).select(values.n) === "one" ? 0 : 1] : text;
-      return form.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole));
+      const shown = (value) => (typeof value === "number" ? Storefleet.amount(value) : String(value));
+      return form.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? shown(values[key]) : whole));
     },
     // "Firefox on Linux", as far as a browser tells by its User-Agent; what it is called is no promise
     browserName(agent, texts) {
@@ -137,8 +203,9 @@
     },
     toast(text, wrong = false) {
       const region = document.getElementById("notices");
-      const note = Object.assign(document.createElement("div"), { className: wrong ? "toast wrong" : "toast", textContent: text });
+      const note = Object.assign(document.createElement("div"), { className: wrong ? "toast wrong" : "toast", textContent: text, popover: "manual" });
       region.replaceChildren(note);
+      note.showPopover(); // above a dialog that is open
       setTimeout(() => note.remove(), wrong ? 9000 : 2600);
     },
     // Does this browser want to be told when a store is ready or has failed, and may it be?

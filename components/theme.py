@@ -22,7 +22,7 @@ from markupsafe import Markup
 from components import icons
 
 HERE = Path(__file__).parent
-SHEETS = ("tokens", "base", "shell", "stores", "store", "platform", "people")
+SHEETS = ("tokens", "base", "shell", "stores", "store", "platform", "activity", "people")
 KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 RUN_OPTIONS: dict[str, Any] = {
@@ -31,7 +31,9 @@ RUN_OPTIONS: dict[str, Any] = {
     "dark": None,
     "language": "en-US",
     "tailwind": False,  # the style is our own: nothing is generated in the browser
-    "reconnect_timeout": 30.0,  # a page whose connection breaks off for a moment goes on as it was
+    # A page whose connection breaks off for a moment goes on as it was.  NiceGUI asks for a sign of life by this as
+    # well: one that fell silent is forgotten after 2.2 times these seconds at the latest.
+    "reconnect_timeout": 25.0,
 }
 """For `ui.run`: what the pages here count on."""
 
@@ -116,11 +118,18 @@ def head() -> str:
 
 
 def shell(
-    *, texts: dict[str, str], navigation: Sequence[NavItem], email: str, cluster: Cluster, target: str = "#content"
+    *,
+    texts: dict[str, str],
+    navigation: Sequence[NavItem],
+    email: str,
+    account: str,
+    cluster: Cluster,
+    target: str = "#content",
 ) -> str:
-    """What is around a live page: banners, navigation, account; `target` is where "skip to the content" leads."""
+    """What is around a live page: banners, navigation, account; `target` is where "skip to the content" leads,
+    `account` where the person's own page is ("": there is none)."""
     return (
         templates()
         .get_template("shell.html")
-        .render(t=texts, navigation=navigation, email=email, cluster=cluster, target=target)
+        .render(t=texts, navigation=navigation, email=email, account=account, cluster=cluster, target=target)
     )

@@ -10,6 +10,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
@@ -23,7 +24,7 @@ from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import notices, states
-from provisioning.models import Event, Installation, Level, Store, Transition, now
+from provisioning.models import Attempt, Event, Installation, Level, Store, Transition, now
 from provisioning.secrets import Sealer
 from provisioning.states import State
 
@@ -160,8 +161,12 @@ class Database:
         states.check(before, after)
         at = now()
         undone = (*NOT_DESTROYED, col(Store.destroy_at) > at) if before is State.DELETING else ()
+        ended = []
+        if before is State.PROVISIONING and after in (State.READY, State.FAILED):
+            ended = [_attempt(store, at, "" if after is State.READY else (reason or {}).get("code", "unknown"))]
         await self._update(session, store, *undone, state=after, state_at=at, reason=reason, **columns)
         session.add(Transition(store_id=store.id, at=at, before=before, after=after, cause=cause))
+        session.add_all(ended)
         if event is not None:
             await add_events(session, [event])
         await session.refresh(store)
@@ -202,6 +207,18 @@ class Database:
         removed = await session.exec(delete(Store).where(col(Store.id) == store.id, col(Store.state) == State.DELETING))
         if removed.rowcount != 1:
             raise Moved(f"store {store.name} is no longer DELETING")
+
+
+def _attempt(store: Store, ended: datetime, code: str) -> Attempt:
+    """What ends now, of a store as it was before."""
+    return Attempt(
+        store_id=store.id,
+        began_at=store.state_at,
+        ended_at=ended,
+        seconds=(ended - store.state_at).total_seconds(),
+        again=store.ready_at is not None,
+        code=code,
+    )
 
 
 async def add_store(session: AsyncSession, store: Store, cause: str) -> None:

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
-from provisioning import admission, names, tasks
+from provisioning import admission, measures, names, tasks
 from provisioning.cache import Cache
 from provisioning.changes import Changes
 from provisioning.cluster import Cluster, ClusterError, Obj
@@ -257,7 +257,8 @@ class Engine:
                 return
             version = self._cache.version(names.namespace(name))
             try:
-                done = await self._reconciler.look(session, store, self._queue.add_after)
+                with measures.RECONCILE_SECONDS.time():
+                    done = await self._reconciler.look(session, store, self._queue.add_after)
             except Moved:
                 self._queue.add(name)
                 return

@@ -26,11 +26,14 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import uuid
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from provisioning import measures
 
 HISTORY = 5  # revisions that Helm keeps of a release
 GRACE = 10.0  # seconds between asking a helm to end and killing it; it marks its release `failed` in between
@@ -160,11 +163,16 @@ class Helm:
         timeout = f"{max(1, int(time_limit * 0.8))}s"
         where = ["--namespace", namespace, *self._cluster, "--timeout", timeout]
         command = [*await self._found(), verb, *where, *rest]
+        outcome, begun = "failed", time.monotonic()
         try:
             with self._locked(release, namespace) as lock:
-                return await self._run(command, verb, time_limit, given, lock)
+                printed = await self._run(command, verb, time_limit, given, lock)
+            outcome = "ok"
+            return printed
         except BlockingIOError as error:
             raise HelmError("another helm is still at work on this release") from error
+        finally:
+            measures.HELM_RUN_SECONDS.labels(verb, outcome).observe(time.monotonic() - begun)
 
     def _lock_file(self, release: str, namespace: str) -> Path:
         return self._locks / f"{namespace}.{release}.lock"

@@ -2,7 +2,7 @@
 
 `store` is the wish and where it stands; `transition` is one row for each change of state; `event` is what happened to a
 store, for people (its timeline).  All times are UTC.  Rows of a store go with the store; what must outlive it belongs
-into the audit trail, `audit`.
+into the audit trail, `audit`, or, where nobody did it and only figures are made of it, into `attempt`.
 """
 
 from datetime import UTC, datetime
@@ -111,6 +111,20 @@ class Transition(SQLModel, table=True):
     before: State | None = Field(default=None, sa_column=Column(words(State)))  # None: the store was requested
     after: State = Field(sa_column=Column(words(State), nullable=False))
     cause: str  # one sentence
+
+
+class Attempt(SQLModel, table=True):
+    """An attempt to bring a store up that came to its end: what the platform's figures are made of, and so without any
+    tie to the store, whose rows go with it."""
+
+    __tablename__ = "attempt"
+    id: int | None = Field(default=None, primary_key=True)
+    store_id: str
+    began_at: datetime = Field(sa_type=UTCDateTime)  # when the store got a place
+    ended_at: datetime = Field(sa_type=UTCDateTime, index=True)
+    seconds: float  # in between
+    again: bool  # the store had been READY before
+    code: str  # of the failure, see failures.causes; "": it became READY
 
 
 class Event(SQLModel, table=True):

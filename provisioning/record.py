@@ -10,7 +10,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning import destruction
+from provisioning import destruction, measures
 from provisioning.changes import Change, Changes
 from provisioning.database import Database, add_events
 from provisioning.models import Event, Store
@@ -50,9 +50,14 @@ class Recorder:
 
     async def transition(self, session: AsyncSession, store: Store, after: State, cause: str, **more: Any) -> None:
         """Change the state, as `Database.transition` does, and commit.  Raises Moved."""
+        before, since, again = store.state, store.state_at, store.ready_at is not None
         async with self._database.writing():
             await self._database.transition(session, store, after, cause, **more)
             await session.commit()
+        if after is State.FAILED:
+            measures.FAILURES.labels((store.reason or {}).get("code", "unknown")).inc()
+        elif before is State.PROVISIONING and after is State.READY and not again:
+            measures.PROVISIONING_SECONDS.observe((store.state_at - since).total_seconds())
         log.info("store %s is %s: %s", store.name, after, cause, extra={"store": store.id})
         self.publish(store)
 

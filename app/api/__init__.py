@@ -1,11 +1,12 @@
 """The REST API: an application of its own, so that its errors, limits and OpenAPI document are its own as well.
 
-`main.build` routes /api, /healthz and /readyz here, paths as they are.
+`main.build` routes /api, /healthz, /readyz and /metrics here, paths as they are.
 """
 
 from fastapi import FastAPI
 
 from app.api import audit, errors, health, inside, people, platform, stores
+from app.metrics import Measured
 from app.services import Services
 
 VERSION = "1"
@@ -31,4 +32,5 @@ def build(services: Services) -> FastAPI:
     api.include_router(platform.router, prefix=PREFIX)
     api.include_router(audit.router, prefix=PREFIX)
     api.include_router(health.router)
+    api.add_middleware(Measured)
     return api

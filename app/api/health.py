@@ -1,16 +1,19 @@
-"""What a supervisor asks: is the process alive, and can it do its work?"""
+"""What a supervisor asks: is the process alive, can it do its work, and how does it go?"""
 
 import logging
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api.access import CurrentServices
+from app import metrics
+from app.api.access import CurrentServices, refusals
 from app.problems import Problem
 from app.services import Services
+from app.sign_in import actor_of
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
@@ -34,6 +37,13 @@ async def readyz(services: CurrentServices) -> Response:
         return JSONResponse({"status": "ok", "checks": checks, "leader": leader})
     away = ", ".join(f"{name}: {check}" for name, check in checks.items() if check != "ok")
     return Problem(503, f"Not ready ({away}).", retry_after=5, extra={"checks": checks, "leader": leader}).response()
+
+
+@router.get("/metrics", responses=refusals(403))
+async def read_metrics(request: Request, services: CurrentServices) -> Response:
+    """Prometheus' text format. For administrators, and for whoever sends STOREFLEET_METRICS_TOKEN."""
+    metrics.admit(services, await actor_of(request), request.headers.get("authorization"))
+    return Response(await metrics.exposition(services), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 def _leader(services: Services) -> dict[str, Any] | None:

@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from app.api.access import CurrentActor, CurrentServices, refusals
 from app.platform import Now, Orphans, OrphanView
+from app.setting_views import SettingView
+from app.statistics import Figures, Span
 
 router = APIRouter(prefix="/platform", tags=["platform"])
 
@@ -14,6 +16,22 @@ router = APIRouter(prefix="/platform", tags=["platform"])
 async def now(actor: CurrentActor, services: CurrentServices) -> Now:
     """What is at work, what waits, which process leads, and what the cluster has left."""
     return await services.platform.now(actor)
+
+
+@router.get("/statistics", responses=refusals(403, 422))
+async def statistics(
+    actor: CurrentActor,
+    services: CurrentServices,
+    span: Annotated[Span, Query(alias="range", description="How far back.")] = Span.DAY,
+) -> Figures:
+    """How many stores, how fast, how often it failed and why, over a time and in steps of it."""
+    return await services.statistics.over(actor, span)
+
+
+@router.get("/settings", responses=refusals(403))
+async def settings(actor: CurrentActor, services: CurrentServices) -> list[SettingView]:
+    """Each setting with its value and where that comes from; of a secret only whether it is set."""
+    return await services.platform.settings(actor)
 
 
 @router.get("/orphans", responses=refusals(403, 503))

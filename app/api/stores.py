@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import CurrentActor, CurrentServices, StoreName, refusals
 from app.api.stream import follow
+from app.listing import Sort
 from app.stores import AcceptedToWait, EventView, StorePage, StoreView
+from provisioning.health import Health
 from provisioning.rotation import Part
 from provisioning.states import State
 
@@ -66,11 +68,14 @@ async def list_(
     state: State | None = None,
     owner: Annotated[str | None, Query(max_length=254, description="An e-mail address.")] = None,
     q: Annotated[str | None, Query(max_length=100, description="A part of the name.")] = None,
+    health: Annotated[Health | None, Query(description="Of READY stores.")] = None,
+    sort: Annotated[Sort, Query(description="A dash turns the order round.")] = Sort.NEWEST,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The `next` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=600, description="The `next` of the page before.")] = None,
 ) -> StorePage:
-    """Your stores (an administrator: all), newest first."""
-    return await services.stores.list(actor, state=state, owner=owner, q=q, limit=limit, cursor=cursor)
+    """Your stores (an administrator: all), newest first unless `sort` says otherwise."""
+    narrowed = {"state": state, "owner": owner, "q": q, "health": health}
+    return await services.stores.list(actor, **narrowed, sort=sort, limit=limit, cursor=cursor)
 
 
 @router.get("/{name}", responses=refusals(404))

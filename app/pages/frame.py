@@ -22,6 +22,15 @@ from components import theme
 
 Answer = TypeVar("Answer")
 
+ACCOUNT = "/account"
+NAVIGATION = (  # (text and icon, path, and what is below it; for administrators only?)
+    ("stores", "/", "/stores/", False),
+    ("activity", "/activity", "/activity/", True),
+    ("platform", "/platform", "/platform/", True),
+    ("users", "/users", "/users/", True),
+    ("settings", "/settings", "/settings/", True),
+)
+
 
 class Frame:
     """A page being served to one browser."""
@@ -41,7 +50,7 @@ class Frame:
         try:
             actor = await actor_of(self.request)
             if actor is None:
-                self.client.run_javascript("location.reload()")  # leads to sign-in and back here
+                self.close()
                 return None, texts.SIGNED_OUT
             return await act(actor), None
         except Problem as problem:
@@ -76,11 +85,13 @@ def page(services: Services, live: Live, path: str, title: str) -> Callable[[Bui
     """Serve the decorated function as a live page at `path`; it may answer with a Response instead."""
 
     def register(build: Build) -> Build:
+        live.paths.add(path)
+
         @ui.page(path, title=title, response_timeout=20.0)
         async def view(request: Request, client: Client) -> Response | None:
             try:
                 actor = await actor_of(request)
-                if actor is None:
+                if actor is None or actor.via != "session":  # whose end its pages would not see
                     return RedirectResponse(sign_in_address(request), 303)
                 frame = Frame(services, live, request, actor, client)
                 answer = await build(frame)
@@ -99,15 +110,12 @@ def _surround(frame: Frame) -> None:
     client = frame.client
     client.content.props("id=content tabindex=-1").classes("page")
     ui.add_head_html(theme.head())
-    path = frame.request.url.path
-    stores = theme.NavItem(texts.SHELL["stores"], "/", "stores", current=path == "/" or path.startswith("/stores/"))
-    platform = theme.NavItem(texts.SHELL["platform"], "/platform", "cluster", current=path == "/platform")
-    users = theme.NavItem(texts.SHELL["users"], "/users", "users", current=path == "/users")
     ui.add_body_html(
         theme.shell(
             texts=texts.SHELL,
-            navigation=[stores, platform, users] if frame.reader.admin else [stores],
+            navigation=_navigation(frame),
             email=frame.reader.email,
+            account=ACCOUNT if ACCOUNT in frame.live.paths else "",
             cluster=cluster_line(frame.services.status()),
         )
     )
@@ -117,6 +125,16 @@ def _surround(frame: Frame) -> None:
 
     frame.until_gone(frame.live.follow_cluster(show))
     notify(frame)
+
+
+def _navigation(frame: Frame) -> list[theme.NavItem]:
+    """The entries whose pages are served, and meant for who reads."""
+    here = frame.request.url.path
+    return [
+        theme.NavItem(texts.SHELL[key], path, key, current=here == path or here.startswith(below))
+        for key, path, below, admins in NAVIGATION
+        if path in frame.live.paths and (frame.reader.admin or not admins)
+    ]
 
 
 def cluster_line(status: ClusterStatus) -> theme.Cluster:

@@ -1,27 +1,31 @@
 """The front page: the stores, live, and the dialog for a new one."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from fastapi import Response
 
 from app import texts
 from app.actor import Actor
 from app.limits import Standing
+from app.listing import Sort
 from app.pages.frame import Frame, page
 from app.pages.live import Batch, Happening, Live, happening
 from app.services import Services
 from app.stores import StoreView
-from components.create_dialog import Choice, CreateDialog, Wish
-from components.store_list import Part, Query, Row, StoreList
+from components.bulk_dialog import BulkDialog, Outcome
+from components.create_dialog import Choice, CreateDialog, Situation, Wish
+from components.store_list import PAGE, Answered, Changed, Known, Part, Query, Row, StoreList
 from provisioning.health import Health
 from provisioning.models import now
 from provisioning.plans import PLANS
 from provisioning.states import State
 from provisioning.templates import TEMPLATES
 
-PAGE = 50  # rows at a time
+ON_THE_WAY = (State.PROVISIONING, State.DELETING)
+KNOWN = Known(states=tuple(State), healths=tuple(Health), sorts=tuple(Sort))
 CURRENCIES = ("eur", "usd", "gbp", "chf", "sek", "dkk", "nok", "pln", "czk", "cad", "aud", "jpy")
 
 
@@ -34,57 +38,90 @@ def register(services: Services, live: Live) -> None:
 
 async def _build(frame: Frame) -> None:
     services, reader = frame.services, frame.reader
-    query = Query.of(frame.request.query_params, list(State))
+    query = Query.of(frame.request.query_params, KNOWN)
 
-    async def load(actor: Actor, query: Query, cursor: str = "") -> Part:
-        state = State(query.state) if query.state else None
-        found = await services.stores.list(actor, q=query.q or None, state=state, limit=PAGE, cursor=cursor or None)
-        now = await asyncio.gather(*(happening(services, actor, store) for store in found.items))
-        return Part([row_of(*each) for each in zip(found.items, now, strict=True)], found.next or "")
+    async def load(actor: Actor, query: Query, cursor: str, limit: int) -> Part:
+        found = await services.stores.list(
+            actor,
+            q=query.q or None,
+            state=State(query.state) if query.state else None,
+            health=Health(query.health) if query.health else None,
+            owner=query.owner or None,
+            sort=Sort(query.sort),
+            limit=limit,
+            cursor=cursor or None,
+        )
+        look = await services.stores.look([store.name for store in found.items if store.state in ON_THE_WAY])
+        rows = [row_of(store, happening(store, look.events(actor, store.name))) for store in found.items]
+        return Part(rows, found.next or "")
 
-    async def load_more(query: Query, cursor: str) -> Part | None:
-        part, refused = await frame.attempt(lambda actor: load(actor, query, cursor))
-        if refused:
-            frame.notice(refused)
-        return part
-
-    part, counts = await asyncio.gather(load(reader, query), services.stores.counts(reader))
-
-    async def open_dialog() -> None:
-        standing, refused = await frame.attempt(services.stores.standing)
-        if standing is None:
+    async def load_more(query: Query, cursor: str) -> Answered | None:
+        part, refused = await frame.attempt(lambda actor: load(actor, query, cursor, PAGE))
+        if part is None:
             frame.notice(refused or "")
-            return
-        before, _, after = services.stores.address("{name}").partition("{name}")
-        dialog.open(before, after, *_room_left(standing))
+            return None
+        counts, _ = await frame.attempt(lambda actor: services.stores.counts(actor, query.owner or None))
+        return Answered(part, counts or {})
 
-    async def undo(name: str) -> None:
-        _, refused = await frame.attempt(lambda actor: services.stores.undelete(actor, name))
-        if refused:
-            frame.notice(refused)
+    async def attempt_each(names: Sequence[str], act: Callable[[Actor, str], Awaitable[StoreView]]) -> list[Outcome]:
+        """Each by itself, as its own permission and state have it: one that is refused holds up no other."""
+        outcomes = []
+        for name in names:
+            _, refused = await frame.attempt(partial(act, name=name))
+            outcomes.append(Outcome(name, refused))
+        return outcomes
 
+    async def retry(names: Sequence[str]) -> list[Outcome]:
+        return await attempt_each(names, services.stores.retry)
+
+    async def delete(names: Sequence[str]) -> list[Outcome]:
+        return await attempt_each(names, services.stores.delete)
+
+    async def undo(names: Sequence[str]) -> list[Outcome]:
+        return await attempt_each(names, services.stores.undelete)
+
+    part, counts, owners = await asyncio.gather(
+        load(reader, query, "", query.rows),
+        services.stores.counts(reader, query.owner or None),
+        services.stores.owners(reader) if reader.admin else _nobody(),
+    )
+    minutes = services.settings.undo_minutes
     stores = StoreList(
         part=part,
         query=query,
         counts=counts,
-        owners=reader.admin,
+        owners=owners,
+        admin=reader.admin,
         texts=texts.STORES,
+        known=KNOWN,
         load=load_more,
-        on_create=open_dialog,
-        on_undo=undo,
     )
-    dialog = create_dialog(frame)
-    if "create" in frame.request.query_params:
-        await open_dialog()
+    BulkDialog(
+        undo=texts.count(texts.MINUTES, round(minutes)) if minutes >= 1 else texts.MOMENT if minutes else "",
+        texts=texts.BULK,
+        act={"retry": retry, "delete": delete, "undo": undo},
+    )
+    create_dialog(frame, opened="create" in frame.request.query_params)
 
     async def show(batch: Batch) -> None:
-        changed, gone = await _changed(batch, reader)
-        stores.apply(changed, gone, await batch.counts(reader))
+        key = ("list", "" if reader.admin else reader.user_id, stores.query.owner)
+        stores.send(await batch.once(key, partial(_told, batch, reader, stores.query.owner or None)), batch.names)
 
     frame.until_gone(frame.live.follow(show))
 
 
-def create_dialog(frame: Frame) -> CreateDialog:
+async def _told(batch: Batch, reader: Actor, owner: str | None) -> Changed:
+    """What a batch is to all lists that show the same to whoever reads them."""
+    look, counts = await batch.look(), await batch.counts(reader, owner)
+    rows = [row_of(store, await batch.happening(reader, store)) for store in look.stores(reader)]
+    return Changed.of(rows, counts)
+
+
+async def _nobody() -> list[str]:
+    return []
+
+
+def create_dialog(frame: Frame, *, opened: bool) -> CreateDialog:
     """The dialog for a new store; once it is asked for, its page opens."""
     services = frame.services
 
@@ -100,6 +137,19 @@ def create_dialog(frame: Frame) -> CreateDialog:
             frame.client.open(f"/stores/{store.name}")
         return refused
 
+    async def resume(name: str) -> bool:
+        """A page that lost its connection just when it asked for `name`: did that still reach us?"""
+        store, _ = await frame.attempt(lambda actor: services.stores.get(actor, name))
+        if store is None or store.owner != frame.reader.email:
+            return False
+        frame.client.open(f"/stores/{store.name}")
+        return True
+
+    async def tell() -> Situation:
+        standing, refused = await frame.attempt(services.stores.standing)
+        before, _, after = services.stores.address("{name}").partition("{name}")
+        return Situation(before, after, *(_room_left(standing) if standing else ("", refused or "")))
+
     return CreateDialog(
         templates=[Choice(each.name, each.title, each.description) for each in TEMPLATES.values()],
         plans=[
@@ -108,8 +158,11 @@ def create_dialog(frame: Frame) -> CreateDialog:
         ],
         currencies=CURRENCIES,
         texts=texts.CREATE,
+        opened=opened,
+        tell=tell,
         check=check,
         create=create,
+        resume=resume,
     )
 
 
@@ -127,18 +180,6 @@ def _size(quantity: str) -> str:
     return f"{quantity[:-2]}\u00a0{quantity[-2:]}B" if quantity.endswith("i") else quantity
 
 
-async def _changed(batch: Batch, reader: Actor) -> tuple[Sequence[Row], Sequence[str]]:
-    """The rows of a batch as `reader` may see them, and the names of those that are gone."""
-    rows, gone = [], []
-    for name in sorted(batch.names):
-        store = await batch.store(reader, name)
-        if store is None:
-            gone.append(name)
-        else:
-            rows.append(row_of(store, await batch.happening(reader, store)))
-    return rows, gone
-
-
 def row_of(store: StoreView, now: Happening) -> Row:
     """A store as the list shows it."""
     note = now.note
@@ -154,7 +195,7 @@ def row_of(store: StoreView, now: Happening) -> Row:
         version=f"{TEMPLATES[store.template].title if store.template in TEMPLATES else store.template} {store.version}",
         created_at=store.created_at.isoformat(),
         note=note,
-        degraded=store.health is Health.DEGRADED,
+        health=store.health.value if store.health else "",
         due=due(store),
         destroy_at=store.destroy_at.isoformat() if store.destroy_at else None,
         share=now.share,

@@ -1,6 +1,7 @@
 """Signing in and out, as a person does it."""
 
 import re
+import sqlite3
 
 from playwright.sync_api import expect
 
@@ -41,9 +42,20 @@ def test_signing_out_ends_what_an_open_page_can_do(open_page):
     page.get_by_role("button", name=f"Account: {ADMIN}").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(re.compile("/sign-in$"))
-
-    other.get_by_role("dialog").get_by_label("Name", exact=True).fill("mine")
     expect(other).to_have_url(re.compile("/sign-in"))
+
+
+def test_a_session_that_ends_elsewhere_leads_to_the_form_and_back(open_page, dashboard):
+    page = open_page("/?q=x", fresh=True)
+    page.get_by_role("button", name="Show all stores").wait_for()
+    with sqlite3.connect(dashboard.folder / "data" / "storefleet.db") as database:
+        database.execute("DELETE FROM user_session WHERE created_at = (SELECT max(created_at) FROM user_session)")
+    page.get_by_role("button", name="Show all stores").click()  # what a page sends is not done
+    expect(page).to_have_url(re.compile(r"/sign-in"))
+    page.get_by_label("E-mail address").fill(ADMIN)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Stores", level=1)).to_be_visible()
 
 
 def test_the_theme_follows_the_system_can_be_set_and_is_remembered(open_page):

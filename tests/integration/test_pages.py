@@ -67,8 +67,21 @@ def test_what_is_not_there_is_said_in_our_own_words(signed_in: httpx.Client, pat
     answer = signed_in.get(path)
     assert answer.status_code == 404
     assert re.search(r"<h1>There is no such (page|store)</h1>", answer.text)
+    assert re.search(r"If you ask for help, quote <code>[0-9a-f]{8}</code>", answer.text)
     assert "NiceGUI" not in answer.text
     assert "<script>" not in answer.text
+
+
+def test_what_cannot_be_done_at_an_address_is_a_page_of_ours_too(signed_in: httpx.Client):
+    answer = signed_in.delete("/stores/nothing")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert "<h1>This cannot be done here</h1>" in answer.text
+
+
+def test_the_list_opens_as_its_address_says(signed_in: httpx.Client):
+    senseless = "q=%00&state=nothing&health=x&owner=nobody%40example.com&sort=x&rows=99999999999999999999"
+    for query in ("?sort=name&health=degraded&owner=nobody%40example.com&rows=200", f"?{senseless}"):
+        assert signed_in.get(f"/{query}").status_code == 200
 
 
 def test_assets_are_kept_for_ever_under_an_address_that_changes_with_them(visitor: httpx.Client):
@@ -90,6 +103,6 @@ def test_a_ready_store_that_is_not_well_is_shown_so():
     known = {"name": "shop", "state": State.READY, "revision": 1, "created_at": at, "ready_at": at}
     ill = StoreView(**facts, **nothing, **known, health=Health.DEGRADED, reason=reason)
     row = row_of(ill, Happening())
-    assert (row.state, row.degraded, row.note) == ("READY", True, reason.message)
+    assert (row.state, row.health, row.note) == ("READY", "degraded", reason.message)
     well = ill.model_copy(update={"health": Health.OK, "reason": None})
-    assert (row_of(well, Happening()).degraded, row_of(well, Happening()).note) == (False, "")
+    assert (row_of(well, Happening()).health, row_of(well, Happening()).note) == ("ok", "")

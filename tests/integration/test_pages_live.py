@@ -1,4 +1,4 @@
-"""What open pages are told when stores change: at once, then in batches, and each question asked once a person."""
+"""What open pages are told when stores change: at once, then in batches, and each question asked once."""
 
 import asyncio
 from types import SimpleNamespace
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.actor import Actor
+from app.listing import Found, Look
 from app.pages.live import PAUSE, Batch, Live
-from app.problems import not_found
 from app.services import Services
 from app.status import ClusterStatus
 from provisioning.changes import Change, Changes, UserChanges
@@ -18,17 +18,21 @@ BORIS = Actor("2", "boris@example.com", False, "session")
 
 
 class Stores:
-    """Counts what it is asked."""
+    """Counts what it is asked; all stores are Anna's."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
+        self.looked: list[set[str]] = []
+        self.counted: list[tuple[str, str | None]] = []
 
-    async def get(self, actor: Actor, name: str) -> Any:
-        self.asked.append((actor.email, name))
+    async def look(self, names: Any) -> Look:
+        self.looked.append(set(names))
         await asyncio.sleep(0)
-        if actor is BORIS:
-            raise not_found()
-        return SimpleNamespace(name=name)
+        view: Any = SimpleNamespace(name="one")
+        return Look({"one": Found(ANNA.user_id, view)})
+
+    async def counts(self, actor: Actor, owner: str | None = None) -> dict[str, int]:
+        self.counted.append((actor.email, owner))
+        return {"ALL": 1}
 
 
 @pytest.fixture
@@ -64,23 +68,32 @@ async def test_the_first_change_goes_out_at_once_and_what_follows_together(servi
     assert batches == [{"one"}, {"two", "three"}]
 
 
-async def test_many_pages_of_one_person_ask_once(services, live):
-    found: list[Any] = []
+async def test_many_pages_ask_once_and_each_person_sees_what_they_may(services, live):
+    found: dict[str, list[Any]] = {"anna": [], "boris": [], "admin": []}
 
-    async def listen(batch: Batch) -> None:
-        found.append(await batch.store(ANNA, "one"))
+    def listener(actor: Actor, told: list[Any]) -> Any:
+        async def listen(batch: Batch) -> None:
+            await batch.counts(actor)
+            told.append(await batch.store(actor, "one"))
 
-    async def other(batch: Batch) -> None:
-        found.append(await batch.store(BORIS, "one"))
+        return listen
 
     for _ in range(50):
-        live.follow(listen)
-    live.follow(other)
+        live.follow(listener(ANNA, found["anna"]))
+    live.follow(listener(BORIS, found["boris"]))
+    for user in "34":
+        live.follow(listener(Actor(user, f"admin-{user}@example.com", True, "session"), found["admin"]))
     services.changes.publish(Change("1", "one"))
     await asyncio.sleep(PAUSE / 2)
-    assert len(found) == 51
-    assert found[-1] is None
-    assert sorted(services.stores.asked) == [("anna@example.com", "one"), ("boris@example.com", "one")]
+    assert [each.name for each in found["anna"]] == ["one"] * 50
+    assert found["boris"] == [None]
+    assert [each.name for each in found["admin"]] == ["one"] * 2
+    assert services.stores.looked == [{"one"}]
+    assert sorted(services.stores.counted) == [
+        ("admin-3@example.com", None),
+        ("anna@example.com", None),
+        ("boris@example.com", None),
+    ]
 
 
 async def test_a_page_that_fails_or_leaves_does_not_hold_up_the_others(services, live, caplog):
