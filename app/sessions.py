@@ -111,13 +111,14 @@ class Sessions:
         """End one of the actor's sessions; an administrator may end anybody's.  Problems: 403, 404."""
         async with refusals(self._database, actor.who, "session.end"):
             actor.require_write()
+            this = col(UserSession.id) == session_id.replace("\0", "")
             mine = [] if actor.admin else [col(UserSession.user_id) == actor.user_id]
-            whose = select(User).join(UserSession).where(col(UserSession.id) == session_id.replace("\0", ""), *mine)
+            whose = select(User).join(UserSession).where(this, *mine)
             async with self._database.session() as session:
                 user = (await session.exec(whose)).first()
                 if user is None:
                     raise Problem(404, "There is no such session. It may have ended already.")
-                await session.exec(delete(UserSession).where(col(UserSession.id) == session_id))
+                await session.exec(delete(UserSession).where(this))
                 await notices.tell_of_user(session, user.id)
                 detail = {"user": user.email, "user_id": user.id, "sessions_ended": 1}
                 await audit.append(session, actor.who, "session.end", detail=detail)

@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +23,12 @@ from joserfc.jwk import OctKey, RSAKey
 CLIENT_ID, CLIENT_SECRET = "storefleet at home", "a secret/with+signs"
 
 
+@cache
+def new_key(kid: str, other: bool = False) -> RSAKey:
+    """A key called so, the same each time: they take long to make.  `other`: with the name of another."""
+    return RSAKey.generate_key(2048, {"kid": kid, "use": "sig"})
+
+
 @dataclass
 class OpenIDProvider:
     """What it is and says."""
@@ -30,7 +37,7 @@ class OpenIDProvider:
     person: dict[str, Any] = field(default_factory=dict)  # claims
     change: dict[str, Any] = field(default_factory=dict)  # of the ID token's claims; None: left out
     method: str = "RS256"
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "first", "use": "sig"}))
+    key: RSAKey = field(default_factory=lambda: new_key("first"))
     published: list[RSAKey] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)  # other than it should be
     one_use: bool = True  # of a code

@@ -1,6 +1,7 @@
 """Signing in by an OpenID provider that really runs, and everything that an attacker may try about it."""
 
 import logging
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from fastapi import FastAPI
-from joserfc.jwk import RSAKey
 from sqlmodel import select
 
 from app import oidc, oidc_sign_in, services, sign_in
@@ -21,7 +21,7 @@ from app.services import Services
 from app.settings import Settings, load
 from provisioning.models import AuditEntry
 from tests.integration.conftest import BOTH_DATABASES
-from tests.integration.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, running
+from tests.integration.openid_provider import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, new_key, running
 
 PASSWORD = "correct horse"
 DORA = {"sub": "dora-1", "email": "Dora@Example.com", "email_verified": True}
@@ -35,7 +35,11 @@ async def provider() -> AsyncIterator[OpenIDProvider]:
 
 
 @pytest.fixture
-async def parts(database_url: str, tmp_path: Path, provider: OpenIDProvider) -> AsyncIterator[Services]:
+async def parts(
+    database_url: str, tmp_path: Path, migrated_sqlite: Path, provider: OpenIDProvider
+) -> AsyncIterator[Services]:
+    if database_url.startswith("sqlite"):
+        shutil.copy(migrated_sqlite, tmp_path)
     settings = Settings(
         database_url=database_url,
         data_dir=tmp_path,
@@ -172,7 +176,7 @@ async def test_an_id_token_that_nobody_signed(
 
 async def test_an_id_token_signed_by_somebody_else(browser: Browser, parts: Services, provider: OpenIDProvider) -> None:
     for kid in ("first", "second"):
-        provider.key = RSAKey.generate_key(2048, {"kid": kid, "use": "sig"})
+        provider.key = new_key(kid, other=True)
         await nobody_got_in(parts, await browser.sign_in())
 
 
@@ -180,7 +184,7 @@ async def test_a_new_key_is_fetched(
     browser: Browser, provider: OpenIDProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await browser.sign_in()).status_code == 303
-    provider.key = RSAKey.generate_key(2048, {"kid": "second", "use": "sig"})
+    provider.key = new_key("second")
     provider.published.append(provider.key)
     monkeypatch.setattr(oidc, "KEYS_AGAIN", 0.0)
     assert (await browser.sign_in()).status_code == 303

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
-from app import services
+from app import api, services
 from app.actor import COMMAND_LINE, Actor
+from app.api.stream import follow
 from app.migrations import migrate
 from app.pages import open_pages
 from app.pages.open_pages import OpenPages
@@ -19,7 +21,7 @@ from app.settings import Settings
 from provisioning.database import Database
 from provisioning.notices import Listener
 from provisioning.secrets import new_key
-from tests.integration.conftest import add_user
+from tests.integration.conftest import add_user, token_of
 from tests.integration.test_notices import listening
 from tests.integration.test_people import session_of
 
@@ -77,6 +79,29 @@ async def test_what_nobody_tells_of_is_seen_all_the_same(
     await services.Sessions(other).end_all(COMMAND_LINE, await parts.users.by_email(anna.email))  # as a command does
     await closes(page)
     await other.close()
+
+
+@pytest.mark.parametrize("by", ["token", "session"])
+async def test_streams_end_as_well(parts: Services, anna: Actor, by: str) -> None:
+    await parts.stores.create(anna, "shop")
+    if by == "token":
+        header = ("authorization", f"Bearer {await token_of(parts, anna)}")
+    else:
+        header = ("cookie", f"storefleet={(await session_of(parts, anna))[0]}")
+    headers = [tuple(part.encode() for part in header)]
+    scope = {"type": "http", "app": api.build(parts), "headers": headers, "client": ("127.0.0.1", 1)}
+    lines = follow(parts, Request(scope), anna, await parts.stores.get(anna, "shop"), 0)
+    assert "retry" in await anext(lines)
+    assert "Store requested" in await anext(lines)
+    more = asyncio.ensure_future(anext(lines))
+    await asyncio.sleep(0.05)
+    assert not more.done()
+    if by == "token":
+        await parts.tokens.revoke(COMMAND_LINE, (await parts.tokens.list(anna))[0].id)
+    else:
+        await parts.sessions.end_all(anna)
+    with pytest.raises(StopAsyncIteration):  # long before the heartbeat
+        await asyncio.wait_for(more, 10)
 
 
 async def test_pages_that_another_process_serves(
