@@ -169,7 +169,8 @@ def test_people_are_managed_by_commands_as_well(served: Served) -> None:
         assert client.get("/api/v1/me").json()["email"] == "vera@example.com"
         assert "1 session " in done("user", "sign-out", "vera@example.com")
         assert client.get("/api/v1/me").status_code == 401
-    made = done("token", "create", "--user", "vera@example.com", "--scope", "read", "--days", "3", "--name", "ci\x1b[2J")
+    wish = ("--scope", "read", "--days", "3", "--name", "ci\x1b[2J")
+    made = done("token", "create", "--user", "vera@example.com", *wish)
     with served.client(made.split()[-1]) as client:
         assert client.get("/api/v1/me").json()["scope"] == "read"
         assert client.post("/api/v1/stores", json={"name": "shop"}).status_code == 403
