@@ -50,8 +50,8 @@ export default {
         <div class="card form">
           <p class="quiet">{{ facts.identity ? texts.provider_yes : texts.provider_no }}</p>
           <div class="error" v-if="facts.trouble" role="alert"><i class="icon" data-icon="alert"></i>{{ facts.trouble }}</div>
-          <div><a class="btn" v-if="!facts.identity" href="/sign-in/oidc?connect=yes">{{ texts.connect }}</a>
-            <button class="btn" v-else-if="facts.password" type="button" @click="$emit('disconnect')">{{ texts.disconnect }}</button></div>
+          <div v-if="!facts.identity"><a class="btn" href="/sign-in/oidc?connect=yes">{{ texts.connect }}</a></div>
+          <div v-else-if="facts.password"><button class="btn" type="button" @click="$emit('disconnect')">{{ texts.disconnect }}</button></div>
         </div>
       </section>
 
