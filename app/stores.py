@@ -113,6 +113,7 @@ class Stores:
         # One at a time, so that what is counted and the new row belong together; other processes, which only PostgreSQL
         # has, wait for the lock.
         async with self._creating, refused, self._database.session() as session:
+            actor.require_write()
             await one_at_a_time(session, Exclusive.REQUEST)
             if problem := (await limits.look(session, self._settings, actor)).refusal():
                 raise problem
@@ -297,6 +298,7 @@ class Stores:
         """How to sign in to the shop's admin; the timeline says that somebody looked."""
         refused = refusals(self._database, actor.who, "store.reveal", name)
         async with refused, self._database.session() as session:
+            actor.require_write()
             store = await self._find(session, actor, name)
             sealed = await session.get(StoreSecret, store.id)
             if sealed is None:
@@ -394,6 +396,7 @@ class Stores:
         for _ in range(TRIES):
             refused = refusals(self._database, actor.who, action, name)
             async with refused, self._database.session() as session:
+                actor.require_write()
                 store = await self._find(session, actor, name)
                 if only_from is not None and store.state is not only_from:
                     raise Problem(409, f"The store is {store.state}; this needs a store that is {only_from}.")
