@@ -28,7 +28,8 @@ def check(page: Page) -> None:
     page.evaluate(
         "document.getAnimations().forEach((each) => each.effect.getComputedTiming().iterations < 9 && each.finish())"
     )
-    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    # Without `preload` axe makes no style sheets of its own, which our policy refuses.
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False})
     assert found.violations_count == 0, found.generate_report()
 
 
