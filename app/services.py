@@ -57,7 +57,7 @@ class Services:
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
-        self.platform, self.inside, self.usual = Platform(self), Inside(self.stores), Usual(self.database)
+        self.platform, self.inside, self.usual = Platform(self), Inside(self.stores, self.changes), Usual(self.database)
 
     def status(self) -> ClusterStatus:
         """How it stands with the cluster and the engine, at any time: also before the engine is there."""

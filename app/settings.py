@@ -48,7 +48,9 @@ class Settings(BaseSettings):
         "lead there. Without it: the store's own address.",
     )
     url: str = Field(
-        default="", description="The dashboard's own address, as people type it. https makes cookies Secure."
+        default="",
+        description="The dashboard's own address, as people type it. Requests that name another host are refused (but "
+        "for loopback, and probes of health); https makes cookies Secure.",
     )
     key: SecretStr = Field(
         default=SecretStr(""),
@@ -115,6 +117,13 @@ class Settings(BaseSettings):
         ge=1,
         le=10_000,
         description="Stores that can be created within an hour from one address; administrators are not limited by it.",
+    )
+    connections_an_address: int = Field(
+        default=250,
+        ge=10,
+        le=100_000,
+        description="What one address may have open at the same time: requests, streams, pages. Twice as many "
+        "connections of it are taken, none beyond; a trusted proxy may have any number.",
     )
     trusted_proxies: str = Field(
         default="",

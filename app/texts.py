@@ -382,7 +382,6 @@ PARTS: dict[str, Any] = {
 LOGS: dict[str, Any] = {
     "title": "Logs",
     "source": "Container",
-    "newest_pod": "{part}",
     "of_pod": "{part}, pod {pod}",
     "container": "{label}, container {container}",
     "before": "before the restart",
@@ -441,6 +440,22 @@ DETAILS = {
     "password": "Password",
     "copy": "Copy {what}",
     "copied": "Copied",
+    "rotate": "New secrets …",
+}
+
+ROTATE: dict[str, Any] = {
+    "title": "New secrets for {name}",
+    "text": "The shop serves all the while. It takes a minute or two; the timeline says when it is done.",
+    "which": "What is to be made anew",
+    "kinds": {
+        "admin": ("Admin password", "The present one stops working; Reveal then shows the new one."),
+        "database": ("Database password", "Nobody but the shop uses it."),
+        "sessions": ("Sign-in keys", "Customers and administrators have to sign in again; carts and orders stay."),
+    },
+    "cancel": "Cancel",
+    "submit": "Make new secrets",
+    "asking": "Asking …",
+    "asked": "New secrets are on their way",
 }
 
 DELETE = {
@@ -709,6 +724,7 @@ ACTIVITY: dict[str, Any] = {
             "store.delete": "asked to delete the store",
             "store.deleted": "destroyed the store",
             "store.destroy": "ended the time to undo for the store",
+            "store.rotate": "replaced the secrets of",
             "store.retry": "asked to try again the store",
             "store.reveal": "looked at the sign-in details of",
             "store.undelete": "took back the deletion of",
@@ -742,6 +758,7 @@ ACTIVITY: dict[str, Any] = {
         "range": "There is no time range “{value}”: choose 1h, 24h, 7d or 30d. Entries of all times are shown.",
     },
     "clear": "Clear filters",
+    "somebody": "Somebody unknown",
     "export": {"csv": "CSV", "jsonl": "JSON lines"},
     "chain": "Whether the trail is whole",
     "unverified": "Not verified yet",

@@ -92,6 +92,7 @@ def page(services: Services, live: Live, path: str, title: str) -> Callable[[Bui
             try:
                 actor = await actor_of(request)
                 if actor is None or actor.via != "session":  # whose end its pages would not see
+                    client.delete()  # or NiceGUI keeps it for a minute, for whoever asks
                     return RedirectResponse(sign_in_address(request), 303)
                 frame = Frame(services, live, request, actor, client)
                 answer = await build(frame)
