@@ -177,6 +177,9 @@ def platform(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iter
         platform.install()
         yield platform
     finally:
+        # Its pods first: their last calls would be refused, and test_rights.py would wonder.
+        where = ("--namespace", platform.namespace)
+        kubectl.run("delete", "deployment", "storefleet", *where, "--cascade=foreground", "--ignore-not-found")
         platform.helm("uninstall", "storefleet", "--ignore-not-found")
         # Stores outlive their platform; there are some left only where a test has failed.
         left = (f"store-{name}" for name in platform.asked_for)
