@@ -15,11 +15,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nicegui import app as nicegui_app
+from nicegui import client as nicegui_client
 from nicegui import core, ui
 from starlette.routing import Route
 
-from app import api, pages, sign_in, startup
+from app import api, oidc_sign_in, pages, policy, sign_in, sockets, startup
 from app.command_error import CommandError
+from app.connections import Connection, Places, Told, raise_file_limit
 from app.guard import Guard
 from app.services import Services, compose
 from app.settings import Settings
@@ -29,6 +31,7 @@ from components import theme
 from provisioning import capacity
 from provisioning.changes import Change
 from provisioning.notices import Listener
+from provisioning.templates import secrets_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +49,29 @@ def build(settings: Settings) -> Services:
     paths = ("/api", "/api/{rest:path}", "/healthz", "/readyz", "/metrics")
     nicegui_app.router.routes[:0] = [Route(path, rest) for path in paths]
     nicegui_app.include_router(sign_in.router(services))
+    nicegui_app.include_router(oidc_sign_in.router(services))
     live = pages.register(services)
     nicegui_app.on_shutdown(live.stop)
-    nicegui_app.add_middleware(Guard, url=settings.url)
+    _defend(settings)
+    return services
+
+
+def _defend(settings: Settings) -> None:
+    """Put our rules around everything that is served, and before NiceGUI's websocket."""
+    places, told = Places(settings.connections_an_address), Told()
+    whole = nicegui_app.build_middleware_stack
+
+    def guarded() -> Guard:
+        return Guard(whole(), settings.url, trusted=settings.proxies, places=places, told=told)
+
+    # Around the layers, too, that NiceGUI adds when it starts to serve.
+    nicegui_app.build_middleware_stack = guarded  # type: ignore[method-assign]
+    policy.put_nonce_into(nicegui_client.templates.env)
     # NiceGUI lets websockets come from anywhere; None: from our own origin only.
     core.sio.eio.cors_allowed_origins = None
-    return services
+    core.app.config.socket_io_js_transports = ["websocket"]
+    sockets.bind(core.sio, sign_in.cookie_name(settings.secure), told)
+    Connection.limit(2 * settings.connections_an_address, settings.proxies, told)  # beyond the answer that says so
 
 
 def serve(settings: Settings, target: Target, host: str, port: int) -> None:
@@ -62,12 +82,13 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
     url = settings.url or f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
     with ExitStack() as held:
         startup.make_data_dir(settings)
+        raise_file_limit()
         overlay = startup.overlay(settings)
         unfit = startup.use_plans(settings, overlay)
         startup.claim(settings, held)
         invitation = asyncio.run(_prepare(settings, url))
         services = build(settings)
-        services.stores.unfit = unfit
+        services.stores.unfit, services.stores.secrets_elsewhere = unfit, secrets_elsewhere(overlay)
         runtime = Runtime(services, target, overlay)
         nicegui_app.on_startup(runtime.begin)
         nicegui_app.on_shutdown(runtime.stop)
@@ -85,6 +106,8 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
             server_header=False,
             proxy_headers=False,  # anybody can send X-Forwarded-For: a client is who it comes from
             timeout_graceful_shutdown=STREAMS_END_WITHIN,
+            http=Connection,
+            ws_max_size=sockets.LARGEST_MESSAGE,
             **theme.RUN_OPTIONS,
         )
 
@@ -128,7 +151,7 @@ class Runtime:
     async def _start(self) -> None:
         try:
             if not self._services.database.is_sqlite:
-                listener = Listener(self._services.database, self._hear)
+                listener = Listener(self._services.database, self._hear, self._services.user_changes.publish)
                 self._parts.push_async_callback(listener.stop)
                 listener.start()
             kubeconfig, ingress_url = self._target.kubeconfig, self._services.settings.ingress_url

@@ -6,6 +6,7 @@
                                               people do by hand on the same cluster in the same run (default: 5 runs)
     python -m benchmarks pages                the dashboard: 1,000 stores, 100 open pages, how soon a change is seen
     python -m benchmarks scale [STORES]       a thousand quiet stores on simulated nodes: a full pass, memory, API calls
+    python -m benchmarks schema [REQUESTS]    what the API answers to requests made up from its description (10,000)
     python -m benchmarks drift [SEED]         from a change by hand to its repair, on a shop of the real cluster
     python -m benchmarks deletion [PAIRS]     a shop's deletion, beside helm and kubectl by hand (default: 3 pairs)
     python -m benchmarks side-by-side [STORES] [WAYS]
@@ -18,7 +19,7 @@ says so where they are not there.
 
 import sys
 
-from benchmarks import deletion, drift, pages, provisioning, sandbox, scale, side_by_side, start
+from benchmarks import deletion, drift, pages, provisioning, sandbox, scale, schema, side_by_side, start
 
 BENCHMARKS = {
     "start": start.run,
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "provisioning": provisioning.run,
     "pages": pages.run,
     "scale": scale.run,
+    "schema": schema.run,
     "drift": drift.run,
     "deletion": deletion.run,
     "side-by-side": side_by_side.run,

@@ -358,7 +358,7 @@ class Cluster:
                         if data[:1] and data[0] in said:
                             said[data[0]] += data[1:]
             except aiohttp.WSServerHandshakeError as error:
-                raise ClusterError(f"no command can be run in pod {pod}: {error.message}", error.status) from error
+                raise ClusterError(f"no command can be run in pod {pod}: HTTP {error.status}", error.status) from error
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise ClusterError(f"no command can be run in pod {pod}: {_words(error)}") from error
         try:

@@ -6,6 +6,7 @@
 from fastapi import FastAPI
 
 from app.api import audit, errors, health, inside, people, platform, stores
+from app.api.access import refusals
 from app.metrics import Measured
 from app.services import Services
 
@@ -26,11 +27,10 @@ def build(services: Services) -> FastAPI:
     )
     api.state.services = services
     errors.install(api)
-    api.include_router(stores.router, prefix=PREFIX)
-    api.include_router(inside.router, prefix=PREFIX)
-    api.include_router(people.router, prefix=PREFIX)
-    api.include_router(platform.router, prefix=PREFIX)
-    api.include_router(audit.router, prefix=PREFIX)
+    # What any of them may answer: a request that cannot be read, another host's, one of too many, no database.
+    anywhere = refusals(400, 413, 421, 422, 429, 503)
+    for each in (stores, inside, people, platform, audit):
+        api.include_router(each.router, prefix=PREFIX, responses=anywhere)
     api.include_router(health.router)
     api.add_middleware(Measured)
     return api

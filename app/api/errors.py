@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,14 +15,11 @@ from app.problems import Problem
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY = 64 * 1024  # bytes
-
 _NOT_JSON = "The body has to be JSON, sent with “Content-Type: application/json”."
 _SENTENCES = {
     400: _NOT_JSON,
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
-    413: f"The body is larger than {LARGEST_BODY // 1024} KiB.",
 }
 
 
@@ -34,7 +30,6 @@ def install(api: FastAPI) -> None:
     api.exception_handler(RequestValidationError)(_invalid)
     api.exception_handler(OperationalError)(_no_database)
     api.exception_handler(InterfaceError)(_no_database)
-    api.add_middleware(BodyLimit)
     api.add_middleware(Surprises)
 
 
@@ -68,33 +63,6 @@ def _field(loc: tuple[str | int, ...]) -> str:
 async def _no_database(request: Request, error: Exception) -> Response:
     log.error("the database does not answer: %s", error)
     return Problem(503, "The database does not answer. Try again in a moment.", retry_after=5).response()
-
-
-class BodyLimit:
-    """Refuses a body that is too large: at once when it says so, else as soon as it has become so.
-
-    (Starlette's own limit answers in plain text.)
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = Headers(scope=scope).get("content-length", "0") if scope["type"] == "http" else "0"
-        if not length.isdigit() or int(length) > LARGEST_BODY:
-            await Problem(413, _SENTENCES[413]).response()(scope, receive, send)
-            return
-        size = 0
-
-        async def counted() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > LARGEST_BODY:
-                raise HTTPException(413)
-            return message
-
-        await self._app(scope, counted, send)
 
 
 class Surprises:

@@ -10,9 +10,11 @@ from app.api.access import CurrentActor, CurrentServices, StoreName, refusals
 from app.api.stream import follow
 from app.listing import Sort
 from app.stores import AcceptedToWait, EventView, StorePage, StoreView
+from provisioning import names
 from provisioning.health import Health
 from provisioning.rotation import Part
 from provisioning.states import State
+from provisioning.templates import TEMPLATES, Options
 
 
 class NewStore(BaseModel):
@@ -20,11 +22,18 @@ class NewStore(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str = Field(description="A DNS label: letters a to z, digits and dashes.", examples=["bikeshop"])
-    template: str = "medusa"
-    plan: str = "small"
+    # The rules are told here and kept by the service, whose sentences say more.
+    name: str = Field(
+        description="A DNS label: letters a to z, digits and dashes.",
+        examples=["bikeshop"],
+        json_schema_extra={"pattern": f"^{names.PATTERN.pattern}$", "maxLength": names.LONGEST},
+    )
+    template: str = Field(default="medusa", json_schema_extra={"enum": list(TEMPLATES)})
+    plan: str = Field(default="small", description="The operator may have added to small, medium, large.")
     options: dict[str, Any] = Field(
-        default_factory=dict, description="What the template leaves open: `title`, `currency`, `sample_products`."
+        default_factory=dict,
+        description="What the template leaves open: `title`, `currency`, `sample_products`.",
+        json_schema_extra=Options.model_json_schema(),
     )
 
 

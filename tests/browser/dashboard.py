@@ -11,8 +11,12 @@ from tests.served import EMAIL, PASSWORD, Served
 
 ADMIN = EMAIL
 ANN, BEN, CARA = PEOPLE = ("ann@example.com", "ben@example.com", "cara@example.com")
+MARKUP = (
+    "<img src='data:,x' onerror='window.owned=1'><b class='from-the-cluster'>"
+    "\u202egnidaeh\u2066</b>\x1b[31m\x07{{ 7*7 }}"
+)
 READY = "everybody is there"
-__all__ = ["ADMIN", "ANN", "BEN", "CARA", "PASSWORD", "PEOPLE", "READY", "Dashboard", "running"]
+__all__ = ["ADMIN", "ANN", "BEN", "CARA", "MARKUP", "PASSWORD", "PEOPLE", "READY", "Dashboard", "running"]
 
 
 class Dashboard(Served):
@@ -37,6 +41,10 @@ class Dashboard(Served):
     def break_images(self) -> None:
         """From now on no image can be pulled."""
         self._send(signal.SIGUSR1)
+
+    def speak_markup(self) -> None:
+        """Of the stores `markup` and `markup-waits` the cluster tells what is wrong in words that would be markup."""
+        self._send(signal.SIGRTMIN)
 
     def mend_images(self) -> None:
         self._send(signal.SIGUSR2)

@@ -1,5 +1,6 @@
 """`storefleet serve` with people in it, whose sandbox breaks and mends on request: after SIGUSR1 no image can be pulled
-any more, after SIGUSR2 all is well again.  Everything else is the real thing."""
+any more, after SIGRTMIN two stores meet a cluster that speaks in markup, after SIGUSR2 all is well again.  Everything
+else is the real thing."""
 
 import asyncio
 import signal
@@ -9,8 +10,8 @@ from nicegui import app as nicegui_app
 
 from app.actor import COMMAND_LINE
 from app.cli import main
-from provisioning.sandbox import ImageFault
-from tests.browser.dashboard import PASSWORD, PEOPLE, READY
+from provisioning.sandbox import ImageFault, UnschedulableFault
+from tests.browser.dashboard import MARKUP, PASSWORD, PEOPLE, READY
 
 
 async def add_people() -> None:
@@ -21,9 +22,16 @@ async def add_people() -> None:
     print(READY, flush=True)
 
 
+def speak_markup() -> None:
+    faults = nicegui_app.state.services.sandbox.faults
+    faults.add(ImageFault("*", namespace="store-markup", message=MARKUP))
+    faults.add(UnschedulableFault(namespace="store-markup-waits", message=MARKUP))
+
+
 def take_requests() -> None:
     loop, services = asyncio.get_running_loop(), nicegui_app.state.services
     loop.add_signal_handler(signal.SIGUSR1, lambda: services.sandbox.faults.add(ImageFault("*")))
+    loop.add_signal_handler(signal.SIGRTMIN, speak_markup)
     loop.add_signal_handler(signal.SIGUSR2, lambda: services.sandbox.faults.clear())
 
 

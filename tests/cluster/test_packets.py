@@ -156,7 +156,7 @@ def targets_of(tenants: Tenants, platform: str) -> dict[str, tuple[str, int]]:
         "the outside": (OUTSIDE, PORT),
         "the platform": (tenants.get("pod", "platform", platform)["status"]["podIP"], 8080),
         "DNS": (dns["status"]["podIP"], 53),
-        "the DNS server's metrics": (dns["status"]["podIP"], 9153),
+        "the DNS server's readiness": (dns["status"]["podIP"], 8181),
     }
     for store, whose in ((tenants.a, "A's"), (tenants.b, "B's")):
         space = f"store-{store}"
@@ -176,7 +176,7 @@ def passing(found: dict[str, bool]) -> set[str]:
 OWN = {"A's database", "A's database's Service", "DNS", "a name"}
 CLUSTER = {
     *("the API server", "the API server's Service", "the kubelet", "the metadata address", "the outside"),
-    *("the platform", "DNS", "a name", "the DNS server's metrics"),
+    *("the platform", "DNS", "a name", "the DNS server's readiness"),
 }
 
 
