@@ -392,7 +392,7 @@ async def test_me(client: httpx.AsyncClient, anna: Actor) -> None:
         "creations_an_hour": {"of": 1000, "left": 1000},
         "platform_full": False,
     }
-    assert me == {"id": anna.user_id, "email": "anna@example.com", "admin": False}
+    assert me == {"id": anna.user_id, "email": "anna@example.com", "admin": False, "scope": "write"}
 
 
 async def test_the_document_describes_every_route_and_its_refusals(client: httpx.AsyncClient) -> None:

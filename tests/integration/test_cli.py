@@ -87,7 +87,7 @@ def test_a_store_from_the_request_to_its_end(served: Served, token: str) -> None
     assert "PostgreSQL pod ready" in events
     log = command("stores", "logs", "bikeshop", "--part", "postgres", "--tail", "1000", **asked).stdout
     assert "database system is ready to accept connections" in log
-    refused("stores", "logs", "bikeshop", "--previous", status=1, says="previous terminated container", **asked)
+    refused("stores", "logs", "bikeshop", "--previous", status=1, says="revious terminated container", **asked)
     read_a_log_as_it_comes(served, token)
     deleted = command("stores", "delete", "bikeshop", "--wait", **asked)
     assert (deleted.returncode, deleted.stdout) == (0, "bikeshop is gone.\n")

@@ -85,14 +85,19 @@ async def test_a_database_that_comes_later_is_waited_for(postgres_url: str, tmp_
     assert "Waiting for the database" in await asyncio.wait_for(said.get(), 60)
     assert not waiting.done()
 
+    forwarding: list[asyncio.Task[None] | None] = []
+
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
             while data := await source.read(65536):
                 target.write(data)
             target.close()
+            await target.wait_closed()
 
+        forwarding.append(asyncio.current_task())
         to = await asyncio.open_connection(server.host, server.port)
         await asyncio.gather(copy(reader, to[1]), copy(to[0], writer))
 
     async with await asyncio.start_server(forward, "127.0.0.1", port):
         await asyncio.wait_for(waiting, 60)
+        await asyncio.gather(*(each for each in forwarding if each))
