@@ -32,6 +32,16 @@ class Killed:
         await asyncio.to_thread(self.served.start)
         self._token = self._token or await asyncio.to_thread(self.served.token)
 
+    async def is_at_work(self, within: float = 120) -> None:
+        """Wait until its engine is: a process that starts slowly would be killed before it did anything."""
+        async with self.api() as api:
+
+            async def complaint() -> str:
+                answer = await api.get("/readyz")
+                return "" if answer.is_success else answer.text
+
+            await ends.until(complaint, within)
+
     async def stop(self) -> None:
         await asyncio.to_thread(self.served.stop)
         await self.database.close()
