@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import audit_commands, orphan_commands, store_commands
+from app import audit_commands, orphan_commands, store_commands, user_commands
 from app.command_error import CommandError
 
 if TYPE_CHECKING:
@@ -54,23 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     store_commands.add_to(commands)
     orphan_commands.add_to(commands)
 
-    user = commands.add_parser("user", help="people who may sign in").add_subparsers(required=True, metavar="ACTION")
-    create = user.add_parser("create", help="add somebody")
-    create.add_argument("email", metavar="EMAIL")
-    create.add_argument("--admin", action="store_true", help="may see and do everything")
-    create.add_argument("--password", help="without it one is made up and printed")
-    create.set_defaults(run=_on_database(_create_user))
-
-    limit = user.add_parser("limit", help="let somebody have another number of stores than the settings say")
-    limit.add_argument("email", metavar="EMAIL")
-    limit.add_argument("stores", metavar="N", type=_stores, help="a number, or `default`: as the settings say")
-    limit.set_defaults(run=_on_database(_limit_user))
-
-    token = commands.add_parser("token", help="API tokens").add_subparsers(required=True, metavar="ACTION")
-    create = token.add_parser("create", help="make a token; it is shown once, last on its line")
-    create.add_argument("--user", required=True, metavar="EMAIL", help="for whom it acts")
-    create.add_argument("--name", default="command line", help="to tell it from others (default: %(default)s)")
-    create.set_defaults(run=_on_database(_create_token))
+    user_commands.add_to(commands, _on_database)
 
     key = commands.add_parser("key", help="the key that seals secrets").add_subparsers(required=True, metavar="ACTION")
     replace = key.add_parser("replace", help="take ours, where the one that sealed is lost")
@@ -98,14 +82,6 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 (any that is free) to 65535")
     return port
-
-
-def _stores(text: str) -> int | None:
-    if text == "default":
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 4):
-        raise argparse.ArgumentTypeError("write a number from 0 to 9999, or `default`")
-    return int(text)
 
 
 def _seconds(text: str) -> int:
@@ -171,28 +147,6 @@ def _on_database(
     return run
 
 
-async def _create_user(chosen: argparse.Namespace, database: "Database") -> None:
-    import secrets
-
-    from app.actor import COMMAND_LINE
-    from app.users import Users
-
-    password = chosen.password or secrets.token_urlsafe(12)
-    user = await Users(database).create(COMMAND_LINE, chosen.email, password, admin=chosen.admin)
-    print(f"{'Administrator' if user.admin else 'User'} {user.email} can sign in now.")
-    if not chosen.password:
-        print(f"Password: {password}")
-
-
-async def _limit_user(chosen: argparse.Namespace, database: "Database") -> None:
-    from app.actor import COMMAND_LINE
-    from app.users import Users
-
-    user = await Users(database).limit(COMMAND_LINE, chosen.email, chosen.stores)
-    number = "as many stores as the settings say" if user.store_limit is None else f"{user.store_limit} stores"
-    print(f"{user.email} may have {number}.")
-
-
 async def _replace_key(chosen: argparse.Namespace, database: "Database") -> None:
     from app import settings, startup
 
@@ -226,18 +180,6 @@ async def _adopt_cluster(chosen: argparse.Namespace, database: "Database") -> No
         await session.commit()
     print(f"The stores of this database live in this cluster from now on. {where.description}")
     print("Processes that serve them from another cluster stop to act within a minute.")
-
-
-async def _create_token(chosen: argparse.Namespace, database: "Database") -> None:
-    from app.actor import COMMAND_LINE
-    from app.tokens import Tokens
-    from app.users import Users
-
-    user = await Users(database).by_email(chosen.user)
-    if user is None:
-        raise CommandError(f"There is no user {chosen.user}. Add one with: storefleet user create {chosen.user}")
-    token = await Tokens(database).create(COMMAND_LINE, user, chosen.name)
-    print(f"Token for {user.email}, shown only now: {token}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from app.inside_views import (
 from app.problems import Problem
 from app.stores import Stores
 from provisioning import names, parts, pod_logs
+from provisioning.changes import Change, Changes
 from provisioning.cluster import ClusterError
 from provisioning.failures import PARTS, of_kind
 from provisioning.failures.front_door import certificate_secret_of
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from provisioning.usage import Usage
 
 CLUSTER_BACK_IN = 10  # seconds to tell who asks while the cluster is away
-CERTIFICATE_KEPT = 30.0  # seconds
+CERTIFICATE_KEPT, CERTIFICATES_KEPT = 30.0, 1000  # seconds; and how many
 STREAMS_EACH, STREAMS_IN_ALL = 10, 200  # logs followed at the same time, by one person and in this process
 GATHER = 0.3  # seconds in which changes of a store count as one
 LOOK_AGAIN = 5.0  # seconds, at most, until it is looked whether there is a pod
@@ -51,8 +52,8 @@ LogItem = list[LogLine] | Note | LogOf
 class Inside:
     """The service.  It knows nothing until `begin`."""
 
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
+    def __init__(self, stores: Stores, changes: Changes) -> None:
+        self._stores, self._changes = stores, changes
         self._engine: Engine | None = None
         self._cluster: Cluster | None = None
         self._usage: Usage | None = None
@@ -133,7 +134,7 @@ class Inside:
         if trouble:
             measured: Measured = "absent" if trouble == "absent" else "away"
         else:
-            measured = "yes" if samples else "not_yet" if runs else "idle"
+            measured = "idle" if not runs else "yes" if samples else "not_yet"
         return UsageView(
             measured=measured,
             simulated=self._simulated,
@@ -173,8 +174,18 @@ class Inside:
 
     async def _follow(self, actor: Actor, store: Store, query: LogQuery) -> AsyncGenerator[LogItem, None]:
         secrets, since, told = await self._stores.secrets(store), query.since, ""
-        changed = asyncio.Event()
-        leave = self.follow(store.name, changed.set)
+        changed, renewing = asyncio.Event(), set[asyncio.Task[None]]()
+
+        async def renew() -> None:
+            """What is no secret any more is none to show either."""
+            secrets.extend(each for each in await self._stores.secrets(store) if each not in secrets)
+
+        def on_change(change: Change) -> None:  # a rotation is one, and says so before it begins
+            if change.store_id == store.id and not change.gone:
+                renewing.add(task := asyncio.create_task(renew(), name=f"secrets of {store.name}"))
+                task.add_done_callback(renewing.discard)
+
+        leave, unsubscribe = self.follow(store.name, changed.set), self._changes.subscribe(on_change)
         self._streams[actor.user_id] += 1
         try:
             while True:
@@ -209,6 +220,7 @@ class Inside:
             return
         finally:
             leave()
+            unsubscribe()
             self._streams[actor.user_id] -= 1
             self._streams += Counter()  # drops those at zero
 
@@ -244,6 +256,8 @@ class Inside:
         now = asyncio.get_running_loop().time()
         known = self._certificates.get(store.id)
         if known is None or now - known[0] > CERTIFICATE_KEPT:
+            if len(self._certificates) >= CERTIFICATES_KEPT:
+                self._certificates.clear()
             namespace = names.namespace(store.name)
             certificate = there = None
             with contextlib.suppress(ClusterError):
@@ -277,7 +291,7 @@ def _limits(found: list[Part]) -> dict[str, PartLimits]:
 
 
 def _no_pod(query: LogQuery) -> str:
-    return f"There is no pod of {PARTS[query.part]} yet."
+    return f"There is no pod of {PARTS[query.part]} at the moment."
 
 
 def _refused(error: ClusterError) -> Problem:

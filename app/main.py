@@ -19,7 +19,7 @@ from nicegui import client as nicegui_client
 from nicegui import core, ui
 from starlette.routing import Route
 
-from app import api, pages, policy, sign_in, sockets, startup
+from app import api, oidc_sign_in, pages, policy, sign_in, sockets, startup
 from app.command_error import CommandError
 from app.connections import Connection, Places, Told, raise_file_limit
 from app.guard import Guard
@@ -31,6 +31,7 @@ from components import theme
 from provisioning import capacity
 from provisioning.changes import Change
 from provisioning.notices import Listener
+from provisioning.templates import secrets_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def build(settings: Settings) -> Services:
     paths = ("/api", "/api/{rest:path}", "/healthz", "/readyz", "/metrics")
     nicegui_app.router.routes[:0] = [Route(path, rest) for path in paths]
     nicegui_app.include_router(sign_in.router(services))
+    nicegui_app.include_router(oidc_sign_in.router(services))
     live = pages.register(services)
     nicegui_app.on_shutdown(live.stop)
     _defend(settings)
@@ -86,7 +88,7 @@ def serve(settings: Settings, target: Target, host: str, port: int) -> None:
         startup.claim(settings, held)
         invitation = asyncio.run(_prepare(settings, url))
         services = build(settings)
-        services.stores.unfit = unfit
+        services.stores.unfit, services.stores.secrets_elsewhere = unfit, secrets_elsewhere(overlay)
         runtime = Runtime(services, target, overlay)
         nicegui_app.on_startup(runtime.begin)
         nicegui_app.on_shutdown(runtime.stop)
@@ -149,7 +151,7 @@ class Runtime:
     async def _start(self) -> None:
         try:
             if not self._services.database.is_sqlite:
-                listener = Listener(self._services.database, self._hear)
+                listener = Listener(self._services.database, self._hear, self._services.user_changes.publish)
                 self._parts.push_async_callback(listener.stop)
                 listener.start()
             kubeconfig, ingress_url = self._target.kubeconfig, self._services.settings.ingress_url

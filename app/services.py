@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from app import startup
 from app.audit import Audit
+from app.identities import Identities
 from app.inside import Inside
+from app.invitations import Invitations
+from app.oidc import Provider
 from app.platform import Platform
 from app.sessions import Sessions
 from app.settings import Settings
@@ -16,7 +19,7 @@ from app.stores import Stores
 from app.tokens import Tokens
 from app.users import Users
 from app.usual import Usual
-from provisioning.changes import Changes
+from provisioning.changes import Changes, UserChanges
 from provisioning.database import Database
 from provisioning.secrets import Sealer
 
@@ -33,10 +36,14 @@ class Services:
     settings: Settings
     database: Database
     changes: Changes
+    user_changes: UserChanges
     sealer: Sealer
     users: Users
     sessions: Sessions
     tokens: Tokens
+    invitations: Invitations
+    identities: Identities
+    provider: Provider | None  # of OpenID; None where the settings name none
     stores: Stores
     audit: Audit
     statistics: Statistics
@@ -50,7 +57,7 @@ class Services:
     usual: Usual = field(init=False)
 
     def __post_init__(self) -> None:
-        self.platform, self.inside, self.usual = Platform(self), Inside(self.stores), Usual(self.database)
+        self.platform, self.inside, self.usual = Platform(self), Inside(self.stores, self.changes), Usual(self.database)
 
     def status(self) -> ClusterStatus:
         """How it stands with the cluster and the engine, at any time: also before the engine is there."""
@@ -62,14 +69,19 @@ class Services:
 def compose(settings: Settings) -> Services:
     """The parts, wired; nothing runs yet."""
     database, changes, sealer = Database(settings.database_address), Changes(), Sealer(startup.keys(settings))
+    people = UserChanges()
     return Services(
         settings=settings,
         database=database,
         changes=changes,
         sealer=sealer,
-        users=Users(database),
-        sessions=Sessions(database),
-        tokens=Tokens(database),
+        user_changes=people,
+        users=Users(database, people),
+        sessions=Sessions(database, people),
+        tokens=Tokens(database, people),
+        invitations=Invitations(database),
+        identities=Identities(database),
+        provider=Provider(settings) if settings.oidc_issuer else None,
         stores=Stores(database, changes, settings, sealer),
         audit=Audit(database),
         statistics=Statistics(database),

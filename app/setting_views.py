@@ -50,7 +50,7 @@ def _view(settings: Settings, name: str) -> SettingView:
 def _shown(value: Any) -> str:
     if isinstance(value, SecretStr):
         return _IS_SET if value.get_secret_value() else ""
-    return "" if value is None else str(value)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _address(url: str) -> str:

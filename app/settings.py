@@ -81,6 +81,23 @@ class Settings(BaseSettings):
         default="", description="Makes the first administrator at the start, together with the password."
     )
     admin_password: SecretStr = Field(default=SecretStr(""), description="The first administrator's password.")
+    oidc_issuer: str = Field(
+        default="",
+        description="An OpenID provider by which people can sign in as well: its issuer, letter by letter. Needs the "
+        "other three and `STOREFLEET_URL`; `<STOREFLEET_URL>/sign-in/oidc/callback` is to be registered there.",
+    )
+    oidc_client_id: str = Field(default="", description="What the provider calls us.")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="What proves to the provider that it is us."
+    )
+    oidc_domains: str = Field(
+        default="",
+        description="Domains of e-mail addresses, separated by commas, whose people the provider may sign in: exactly "
+        "these, none below them. Who has no account gets one.",
+    )
+    oidc_name: str = Field(
+        default="single sign-on", max_length=40, description="What the button calls the provider: “Sign in with …”."
+    )
     at_once: int = Field(default=5, ge=1, le=100, description="Stores being provisioned at the same time.")
     in_flight: int = Field(
         default=20, ge=1, le=10_000, description="Stores requested or being provisioned, before more are refused."
@@ -191,6 +208,23 @@ class Settings(BaseSettings):
             _http_address(url)
         return url.rstrip("/")
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, issuer: str) -> str:
+        address = urlsplit(issuer)
+        loopback = address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost", "::1")
+        if issuer and (not (address.scheme == "https" or loopback) or not address.hostname or address.query):
+            raise ValueError("has to be https:// and what the provider calls itself (http only on loopback)")
+        return issuer
+
+    @field_validator("oidc_domains")
+    @classmethod
+    def _domains(cls, domains: str) -> str:
+        for each in filter(None, (part.strip() for part in domains.split(","))):
+            if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", each.lower()):
+                raise ValueError("lists what is no domain; write example.com, example.org")
+        return domains
+
     @field_validator("key")
     @classmethod
     def _keys(cls, key: SecretStr) -> SecretStr:
@@ -259,6 +293,11 @@ class Settings(BaseSettings):
         return networks(self.trusted_proxies)
 
     @cached_property
+    def oidc_email_domains(self) -> frozenset[str]:
+        """Whom the OpenID provider may sign in."""
+        return frozenset(each.strip().lower() for each in self.oidc_domains.split(",") if each.strip())
+
+    @cached_property
     def fence(self) -> fence.Fence:
         """Who may talk to shops, and to whom they may."""
         return fence.Fence(fence.doors(self.ingress_from), fence.ways(self.egress))
@@ -277,6 +316,15 @@ def load() -> Settings:
         raise CommandError("\n".join(_sentence(each) for each in error.errors()), 2) from None
     if bool(settings.admin_email) != bool(settings.admin_password.get_secret_value()):
         raise CommandError(f"{PREFIX}ADMIN_EMAIL and {PREFIX}ADMIN_PASSWORD belong together: set both or neither.", 2)
+    oidc = {
+        "OIDC_ISSUER": settings.oidc_issuer,
+        "OIDC_CLIENT_ID": settings.oidc_client_id,
+        "OIDC_CLIENT_SECRET": settings.oidc_client_secret.get_secret_value(),
+        "OIDC_DOMAINS": settings.oidc_domains,
+    }
+    if any(oidc.values()) and not (all(oidc.values()) and settings.url):
+        names = ", ".join(f"{PREFIX}{name}" for name in oidc)
+        raise CommandError(f"{names} and {PREFIX}URL belong together: set all of them, or none of the first four.", 2)
     return settings
 
 

@@ -4,7 +4,9 @@ The cookie holds a proof that only its hash is kept of; it is new at every sign-
 nothing.  The pages are rendered elsewhere; here is what they do.
 """
 
+import secrets
 from dataclasses import replace
+from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -14,20 +16,24 @@ from starlette.requests import HTTPConnection
 
 from app.actor import Actor
 from app.models import User
-from app.pages.sign_in import render_setup, render_sign_in
+from app.pages.sign_in import render_invitation, render_setup, render_sign_in
 from app.problems import Problem
 from app.proxies import client_address
 from app.services import Services, services_of
 from app.sessions import LASTS
+from app.users import WRONG
+from provisioning.secrets import SealBroken
 
 COOKIE = "storefleet"
+KNOWN_BROWSER = "storefleet-browser"
+BROWSER_KNOWN_FOR = timedelta(days=365)
 LARGEST_FORM = 16 * 1024  # bytes
-_WRONG = "The e-mail address or the password is wrong."
+_SEALED_FOR = "a known browser"
 
 
-def cookie_name(secure: bool) -> str:
+def cookie_name(secure: bool, name: str = COOKIE) -> str:
     """Under TLS the browser itself guards the name: no other host and no plain connection can set it."""
-    return f"__Host-{COOKIE}" if secure else COOKIE
+    return f"__Host-{name}" if secure else name
 
 
 async def actor_of(request: HTTPConnection) -> Actor | None:
@@ -63,14 +69,18 @@ def own_path(target: str) -> str:
 
 
 def router(services: Services) -> APIRouter:
-    """`/sign-in`, `/sign-out` and `/setup`."""
+    """`/sign-in`, `/sign-out`, `/setup` and `/invitation`."""
     routes = APIRouter(include_in_schema=False, max_body_size=LARGEST_FORM)
+    provider = services.settings.oidc_name if services.provider else ""
+
+    def _sign_in_form(error: str | None, email: str, next: str) -> str:
+        return render_sign_in(error, email, next, provider)
 
     @routes.get("/sign-in")
     async def show(request: Request, next: str = "/") -> Response:
         if await actor_of(request):
             return RedirectResponse(own_path(next), 303)
-        return _page(render_sign_in(None, "", own_path(next)))
+        return _page(_sign_in_form(None, "", own_path(next)))
 
     @routes.post("/sign-in")
     async def sign_in(
@@ -79,10 +89,14 @@ def router(services: Services) -> APIRouter:
         password: Annotated[str, Form()] = "",
         next: Annotated[str, Form()] = "/",
     ) -> Response:
-        user = await services.users.authenticate(email, password, address=address_of(request))
+        browser = known_browser(services, request, email)
+        try:
+            user = await services.users.authenticate(email, password, address=address_of(request), browser=browser)
+        except Problem as problem:
+            return _page(_sign_in_form(problem.detail, email[:254], own_path(next)), problem)
         if user is None:
-            return _page(render_sign_in(_WRONG, email[:254], own_path(next)), 401)
-        return await _signed_in(services, request, user, own_path(next))
+            return _page(_sign_in_form(WRONG, email[:254], own_path(next)), Problem(401, WRONG))
+        return await signed_in(services, request, user, own_path(next))
 
     @routes.post("/sign-out")
     async def sign_out(request: Request) -> Response:
@@ -90,7 +104,7 @@ def router(services: Services) -> APIRouter:
         if proof := request.cookies.get(name):
             await services.sessions.close(proof, address=address_of(request))
         answer = RedirectResponse("/sign-in", 303, {"Clear-Site-Data": '"cache"'})
-        answer.delete_cookie(name, **_flags(services))
+        answer.delete_cookie(name, **flags(services))
         return answer
 
     @routes.get("/setup")
@@ -109,25 +123,65 @@ def router(services: Services) -> APIRouter:
         try:
             user = await services.users.set_up(token, email, password, address=address_of(request))
         except Problem as problem:
-            return _page(render_setup(token, problem.detail, email[:254]), problem.status)
-        return await _signed_in(services, request, user, "/")
+            return _page(render_setup(token, problem.detail, email[:254]), problem)
+        return await signed_in(services, request, user, "/")
+
+    @routes.get("/invitation")
+    async def show_invitation(token: str = "") -> Response:
+        email = await services.invitations.email_of(token)
+        return _page(render_invitation(token, email), None if email else Problem(404, ""))
+
+    @routes.post("/invitation")
+    async def accept(
+        request: Request, token: Annotated[str, Form()] = "", password: Annotated[str, Form()] = ""
+    ) -> Response:
+        try:
+            user = await services.invitations.accept(token, password, address=address_of(request))
+        except Problem as problem:
+            email = await services.invitations.email_of(token)
+            return _page(render_invitation(token, email, problem.detail), problem)
+        return await signed_in(services, request, user, "/")
 
     return routes
 
 
-async def _signed_in(services: Services, request: Request, user: User, target: str) -> Response:
+def known_browser(services: Services, request: HTTPConnection, email: str) -> str:
+    """An id of the browser, where this account has been signed in there before; "" for any other."""
+    cookie = request.cookies.get(cookie_name(services.settings.secure, KNOWN_BROWSER), "")
+    try:
+        known = services.sealer.unseal(cookie.encode())
+    except (SealBroken, ValueError):
+        return ""
+    mine = known.get("for") == _SEALED_FOR and known.get("email") == email.strip().lower()
+    return f"browser {known['browser']}" if mine else ""
+
+
+async def signed_in(services: Services, request: Request, user: User, target: str, by: str = "password") -> Response:
+    """Sign `user` in, and lead on to `target`, a path of ours."""
     name = cookie_name(services.settings.secure)
     if before := request.cookies.get(name):
         await services.sessions.close(before, address=address_of(request))
-    proof = await services.sessions.open(user, address=address_of(request), agent=request.headers.get("user-agent", ""))
+    agent = request.headers.get("user-agent", "")
+    proof = await services.sessions.open(user, address=address_of(request), agent=agent, by=by)
     answer = RedirectResponse(target, 303)
-    answer.set_cookie(name, proof, max_age=int(LASTS.total_seconds()), **_flags(services))
+    answer.set_cookie(name, proof, max_age=int(LASTS.total_seconds()), **flags(services))
+    if not known_browser(services, request, user.email):
+        known = services.sealer.seal({"for": _SEALED_FOR, "email": user.email, "browser": secrets.token_hex(8)})
+        answer.set_cookie(
+            cookie_name(services.settings.secure, KNOWN_BROWSER),
+            known.decode(),
+            max_age=int(BROWSER_KNOWN_FOR.total_seconds()),
+            **flags(services),
+        )
     return answer
 
 
-def _flags(services: Services) -> dict[str, Any]:
+def flags(services: Services) -> dict[str, Any]:
     return {"path": "/", "httponly": True, "samesite": "lax", "secure": services.settings.secure}
 
 
-def _page(html: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(html, status, {"Cache-Control": "no-store"})
+def _page(html: str, problem: Problem | None = None) -> HTMLResponse:
+    headers = {"Cache-Control": "no-store"}
+    if problem and problem.retry_after is not None:
+        headers["Retry-After"] = str(problem.retry_after)
+    return HTMLResponse(html, problem.status if problem else 200, headers)

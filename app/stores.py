@@ -6,6 +6,7 @@ A store of somebody else's answers like one that does not exist.
 
 import asyncio
 import builtins
+import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import case, func, or_
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -111,6 +113,7 @@ class Stores:
         # One at a time, so that what is counted and the new row belong together; other processes, which only PostgreSQL
         # has, wait for the lock.
         async with self._creating, refused, self._database.session() as session:
+            actor.require_write()
             await one_at_a_time(session, Exclusive.REQUEST)
             if problem := (await limits.look(session, self._settings, actor)).refusal():
                 raise problem
@@ -124,7 +127,7 @@ class Stores:
                     options=chosen,
                     url=self.address(name),
                     version=TEMPLATES[template].version,
-                    sealed=self._sealer.seal(generate(actor.email)),
+                    sealed=self._sealer.seal({} if self.secrets_elsewhere else generate(actor.email)),
                     limit_in_flight=self._settings.in_flight,
                 )
             except wishes.NameTaken as error:
@@ -156,14 +159,16 @@ class Stores:
             return await self._find(session, actor, name)
 
     async def secrets(self, store: Store) -> builtins.list[str]:
-        """Values that must not be shown where a store's output is; none where they cannot be unsealed."""
+        """Values that must not be shown where a store's output is, those that a rotation is about to put in force
+        among them; none where they cannot be unsealed."""
         async with self._database.session() as session:
             sealed = await session.get(StoreSecret, store.id)
-        try:
-            opened = self._sealer.unseal(sealed.sealed) if sealed else {}
-        except SealBroken:
-            return []
-        return [value for key, value in opened.items() if key != "admin-email"]
+        values: dict[str, None] = {}
+        for each in (sealed.sealed, sealed.next) if sealed else ():
+            with contextlib.suppress(SealBroken):
+                opened = self._sealer.unseal(each) if each else {}
+                values |= {value: None for key, value in opened.items() if key not in _NO_SECRETS}
+        return builtins.list(values)
 
     async def list(
         self,
@@ -193,7 +198,7 @@ class Stores:
             query = query.where((col(User.email) if "@" in q else col(Store.name)).contains(q, autoescape=True))
         if cursor is not None:
             query = query.where(beyond(sort, cursor))
-        query = query.order_by(*order(sort)).limit(limit + 1)
+        query = query.order_by(*order(sort)).limit(limit + 1).options(*_UNREAD)
         async with self._database.session() as session:
             if health is not None:
                 query = query.where(col(Store.id).in_(await self._of_health(session, actor, health)))
@@ -226,7 +231,7 @@ class Stores:
 
     async def _of_health(self, session: AsyncSession, actor: Actor, health: Health) -> builtins.list[str]:
         """Health is in no table: what is known of the stores that can have one is asked of the engine."""
-        query = select(Store).where(*_visible(actor), col(Store.state) == State.READY)
+        query = select(Store).where(*_visible(actor), col(Store.state) == State.READY).options(*_UNREAD)
         return [store.id for store in await session.exec(query) if self.condition(store).health is health]
 
     async def delete(self, actor: Actor, name: str, *, at_once: bool = False) -> StoreView:
@@ -262,12 +267,18 @@ class Stores:
             raise Problem(409, "The secrets of stores are kept in an external secret store: rotate them there.")
         if not parts:
             raise _bad_input("secrets", f"Choose at least one of: {', '.join(Part)}.")
+        refused = refusals(self._database, actor.who, "store.rotate", name)
+        async with refused, self._database.session() as session:
+            store = await self._find(session, actor, name)
+            secret = await session.get(StoreSecret, store.id)
+            if secret and (secret.next is not None or secret.former_login is not None):  # it is under way
+                return (await self._views(session, [store]))[0]
         wish = partial(wishes.request_rotation, parts=frozenset(parts), sealer=self._sealer)
         detail = {"secrets": sorted(parts)}
         try:
             return await self._wish(actor, name, "store.rotate", wish, only_from=State.READY, detail=detail)
-        except wishes.RotationUnderWay:
-            return await self.get(actor, name)
+        except wishes.RotationUnderWay as error:
+            raise Problem(409, "The store is being given new secrets already.", retry_after=1) from error
         except SealBroken as error:
             log.error("store %s: %s", name, error)
             raise Problem(500, "The secrets were sealed with another key than the platform has.") from error
@@ -287,6 +298,7 @@ class Stores:
         """How to sign in to the shop's admin; the timeline says that somebody looked."""
         refused = refusals(self._database, actor.who, "store.reveal", name)
         async with refused, self._database.session() as session:
+            actor.require_write()
             store = await self._find(session, actor, name)
             sealed = await session.get(StoreSecret, store.id)
             if sealed is None:
@@ -296,6 +308,8 @@ class Stores:
             except SealBroken as error:
                 log.error("store %s: %s", store.name, error, extra={"store": store.id})
                 raise Problem(500, "The sign-in details were sealed with another key than the platform has.") from error
+            if self.secrets_elsewhere or "admin-password" not in opened:
+                raise Problem(409, "The sign-in details of this store are kept in an external secret store.")
             at = now()
             seen = Event(
                 store_id=store.id,
@@ -382,6 +396,7 @@ class Stores:
         for _ in range(TRIES):
             refused = refusals(self._database, actor.who, action, name)
             async with refused, self._database.session() as session:
+                actor.require_write()
                 store = await self._find(session, actor, name)
                 if only_from is not None and store.state is not only_from:
                     raise Problem(409, f"The store is {store.state}; this needs a store that is {only_from}.")
@@ -430,6 +445,8 @@ class Stores:
         ]
 
 
+_UNREAD = (defer(col(Store.options)), defer(col(Store.inventory)))  # of a list: nobody looks at them
+_NO_SECRETS = ("admin-email", "database-user")  # among a store's secrets
 _VIEWED = StoreView.model_fields.keys() & Store.model_fields.keys() - {"reason", "destroy_at"}
 
 

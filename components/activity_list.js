@@ -1,4 +1,4 @@
-// See activity_list.py.  Keys: / searches; each entry is a disclosure of the platform's own.
+// See activity_list.py.  Keys: / searches, j and k walk through the entries, Enter unfolds.
 export default {
   props: { entries: Array, more: Boolean, exported: String, query: Object, choices: Object, chain: Object, trouble: Array, texts: Object },
   emits: ["query", "more", "verify"],
@@ -26,9 +26,9 @@ export default {
       </section>
       <ol class="card entries" v-if="lines.length" :aria-busy="asking" :aria-label="texts.title">
         <li v-for="entry in lines" :key="entry.id" :class="{ fresh: fresh.has(entry.id) }"><details>
-          <summary>
+          <summary data-icon="chevron">
             <time class="number" :datetime="entry.at" :title="moment(entry)">{{ when(entry) }}</time>
-            <bdi class="actor">{{ entry.actor }}</bdi>
+            <bdi class="actor" :class="{ quiet: !entry.actor }">{{ entry.actor || texts.somebody }}</bdi>
             <span class="act">{{ words("action", entry.action) }} <bdi class="name">{{ entry.store_name }}</bdi></span>
             <span class="state" :data-state="states[entry.outcome]"><i class="icon" :data-icon="icons[entry.outcome]"></i>{{ words("outcome", entry.outcome) }}</span>
           </summary>
@@ -71,8 +71,13 @@ export default {
       return Object.entries({ number: entry.id, time: this.moment(entry), action: entry.action, store, error, address, token, hash, detail: told }).filter(([, value]) => value);
     },
     key(event) {
-      if (event.key !== "/" || event.metaKey || event.ctrlKey || event.altKey || event.target.closest?.("input, textarea, select, dialog, [popover]")) return;
-      this.$refs.search.focus();
+      if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest?.("input, textarea, select, dialog, [popover]")) return;
+      if (event.key === "/") this.$refs.search.focus();
+      else if (event.key === "j" || event.key === "k") {
+        const entries = [...this.$el.querySelectorAll(".entries summary")];
+        const at = entries.indexOf(document.activeElement);
+        entries[event.key === "j" ? Math.min(at + 1, entries.length - 1) : Math.max(at - 1, 0)]?.focus();
+      } else return;
       event.preventDefault();
     },
     typed() {

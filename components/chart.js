@@ -10,7 +10,7 @@ export default {
         <p class="quiet" v-if="empty">{{ texts.nothing }}</p>
       </div>
       <details v-if="!empty">
-        <summary class="small">{{ texts.table }}</summary>
+        <summary class="small" data-icon="chevron">{{ texts.table }}</summary>
         <div class="numbers" tabindex="0" role="region" :aria-label="title"><table>
           <thead><tr><th scope="col">{{ texts.time }}</th><th scope="col" v-for="each in series" :key="each.name">{{ each.name }}</th></tr></thead>
           <tbody><tr v-for="(time, at) in times" :key="time"><th scope="row"><time :datetime="time">{{ when(time) }}</time></th>

@@ -4,6 +4,7 @@ Its colours are the design's own tokens, by name: it is drawn as SVG, where the 
 of the theme needs no word from the server.  ECharts comes from our own server, as NiceGUI has it in its package.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -12,6 +13,8 @@ from nicegui import ui
 from nicegui.element import Element
 
 GRID = {"left": 8, "right": 12, "top": 14, "bottom": 4, "containLabel": True}
+INTERVALS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+"""Seconds from one line of the grid to the next: numbers that a clock has."""
 QUIET_TEXT = {"color": "var(--ink-3)", "fontFamily": "inherit", "fontSize": 12}
 
 
@@ -75,6 +78,7 @@ def options(plot: Plot) -> dict[str, Any]:
     """For ECharts.  What begins with a colon is our own script, which knows the person's language and time zone."""
     bars = any(each.drawn == "bars" for each in plot.series)
     say = f"(value) => Storefleet.measure(value, {plot.unit!r})"
+    at = f"(pointer) => Storefleet.step(pointer.value, {plot.step})"
     when = f"(value) => Storefleet.step(value, {plot.step})"
     return {
         "animation": False,
@@ -85,13 +89,20 @@ def options(plot: Plot) -> dict[str, Any]:
             "boundaryGap": bars,
             "axisLine": {"lineStyle": {"color": "var(--line-strong)"}},
             "axisTick": {"show": False},
-            "axisLabel": {**QUIET_TEXT, "hideOverlap": True, ":formatter": when},
+            "axisLabel": {
+                **QUIET_TEXT,
+                "hideOverlap": True,
+                "alignMinLabel": "left",
+                "alignMaxLabel": "right",
+                ":formatter": when,
+            },
         },
         "yAxis": {
             "type": "value",
             "min": 0,
             "minInterval": 1 if plot.unit == "count" else 0,
             "splitNumber": 4,
+            **(_clock_like(plot) if plot.unit == "seconds" else {}),
             "splitLine": {"lineStyle": {"color": "var(--line)"}},
             "axisLabel": {**QUIET_TEXT, ":formatter": say},
         },
@@ -101,11 +112,17 @@ def options(plot: Plot) -> dict[str, Any]:
             "backgroundColor": "var(--card)",
             "borderColor": "var(--line-strong)",
             "textStyle": {"color": "var(--ink)", "fontFamily": "inherit", "fontSize": 12.5},
-            "axisPointer": {"type": "line", "lineStyle": {"color": "var(--line-strong)"}},
+            "axisPointer": {"type": "line", "lineStyle": {"color": "var(--line-strong)"}, "label": {":formatter": at}},
             ":valueFormatter": say,
         },
         "series": [_series(each) for each in plot.series],
     }
+
+
+def _clock_like(plot: Plot) -> dict[str, Any]:
+    most = max((value for each in plot.series for value in each.values if value is not None), default=0)
+    interval = next((each for each in INTERVALS if each * 5 >= most), None)
+    return {"interval": interval, "max": interval * max(1, math.ceil(most / interval))} if interval else {}
 
 
 def _series(each: Series) -> dict[str, Any]:
@@ -119,4 +136,13 @@ def _series(each: Series) -> dict[str, Any]:
     if each.drawn == "bars":
         return {**common, "type": "bar", "stack": "all", "barMaxWidth": 26, "barCategoryGap": "28%"}
     line = {"color": color, "width": 2, "type": "dashed" if each.drawn == "dashes" else "solid"}
-    return {**common, "type": "line", "lineStyle": line, "symbol": "circle", "symbolSize": 5, "connectNulls": True}
+    points = sum(value is not None for value in each.values)
+    return {
+        **common,
+        "type": "line",
+        "lineStyle": line,
+        "symbol": "circle",
+        "symbolSize": 5,
+        "showSymbol": points <= len(each.values) / 2,  # a lone one has no line that would show it
+        "connectNulls": True,
+    }

@@ -28,6 +28,8 @@ export default {
     close() { this.$refs.dialog.close(); },
     confirm() {
       if (!this.matches || this.busy) return;
+      this.refused = Storefleet.offline();
+      if (this.refused) return;
       this.busy = true;
       this.$emit("confirm");
     },

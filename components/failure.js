@@ -25,8 +25,9 @@ export default {
   methods: {
     retry() {
       if (this.busy) return;
+      this.refused = Storefleet.offline();
+      if (this.refused) return;
       this.busy = true;
-      this.refused = "";
       this.$emit("retry");
     },
     refuse(sentence) {

@@ -26,11 +26,14 @@ class Figures(Element, component="figures.js"):
         self._props.update(figures=dict(figures), spans=spans, texts=dict(texts), trouble=trouble)
 
         def choose(event: GenericEventArguments) -> Any:
-            return on_choose(event.args) if event.args in spans else None
+            if event.args not in spans:
+                return None
+            self._props["trouble"] = ""
+            return on_choose(event.args)
 
         self.on("choose", choose)
 
     def show(self, figures: Mapping[str, Any]) -> None:
         if dict(figures) != self._props["figures"]:
-            self._props.update(figures=dict(figures), trouble="")
+            self._props["figures"] = dict(figures)
             self.update()

@@ -1,7 +1,7 @@
 // See sign_in_details.py.
 export default {
-  props: { texts: Object },
-  emits: ["reveal"],
+  props: { texts: Object, rotatable: Boolean },
+  emits: ["reveal", "rotate"],
   template: `
     <section class="details card">
       <p class="quiet small">{{ texts.lead }}</p>
@@ -13,6 +13,7 @@ export default {
       </dl>
       <div class="error" v-if="refused" role="alert"><i class="icon" data-icon="alert"></i>{{ refused }}</div>
       <button class="btn compact" type="button" @click="toggle" :aria-expanded="shown ? 'true' : 'false'" :aria-busy="busy ? 'true' : null"><i class="icon" :data-icon="busy ? 'spinner' : shown ? 'eye-off' : 'eye'"></i>{{ shown ? texts.hide : texts.reveal }}</button>
+      <button class="btn compact bare" type="button" v-if="rotatable" @click="$emit('rotate')"><i class="icon" data-icon="retry"></i>{{ texts.rotate }}</button>
     </section>`,
   data: () => ({ shown: null, refused: "", copied: "", busy: false }),
   methods: {
@@ -20,10 +21,13 @@ export default {
       if (this.busy) return; // each look is written down: a second click is no second look
       this.refused = "";
       if (this.shown) { this.shown = null; return; }
+      this.refused = Storefleet.offline();
+      if (this.refused) return;
       this.busy = true;
       this.$emit("reveal");
     },
     show(email, password) { Object.assign(this, { shown: { email, password }, busy: false }); },
+    forget() { this.shown = null; },
     refuse(sentence) { Object.assign(this, { refused: sentence, busy: false }); },
     async copy(field) {
       await Storefleet.copy(this.shown[field], this.texts.copied);

@@ -26,6 +26,7 @@ export default {
   methods: {
     undo() {
       if (this.busy) return;
+      if (Storefleet.offline()) { Storefleet.toast(Storefleet.offline(), true); return; }
       this.busy = true;
       this.$emit("undo");
     },

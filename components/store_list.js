@@ -8,7 +8,7 @@ const ORDER = {
 const NEWEST = "-created";
 
 export default {
-  props: { rows: String, more: Boolean, query: Object, counts: Object, owners: Array, admin: Boolean, page: Number, texts: Object },
+  props: { more: Boolean, query: Object, counts: Object, owners: Array, admin: Boolean, page: Number, texts: Object },
   emits: ["query", "more"],
   template: `
     <div class="stores">
@@ -89,7 +89,7 @@ export default {
     </div>`,
   data() {
     return {
-      lines: JSON.parse(this.rows).map(Object.freeze), further: this.more, wanted: this.without(this.query), numbers: this.counts,
+      lines: this.served().map(Object.freeze), further: this.more, wanted: this.without(this.query), numbers: this.counts,
       loading: false, waiting: false, said: "", now: Storefleet.now(), icons: Storefleet.STATE_ICONS,
       chosen: new Set(), busy: new Set(),
     };
@@ -137,6 +137,12 @@ export default {
   methods: {
     say: (text, values) => Storefleet.say(text, values),
     amount: (number) => Storefleet.amount(number),
+    served() { // with the page itself
+      const block = document.getElementById("rows-of-stores");
+      const rows = JSON.parse(block.textContent);
+      block.remove();
+      return rows;
+    },
     without: ({ q, state, health, owner, sort }) => ({ q, state, health, owner, sort }),
     shown: (row) => (row.health === "degraded" ? "DEGRADED" : row.state),
     number(state) { return this.numbers[state || "ALL"] || 0; },

@@ -5,10 +5,11 @@ the same: whether a row belongs to what is shown, and where, each page decides f
 """
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nicegui import ui
 from nicegui.element import Element
 from nicegui.events import GenericEventArguments
 
@@ -120,9 +121,8 @@ class StoreList(Element, component="store_list.js"):
         super().__init__()
         self.query, self._known, self._load, self._next = query, known, load, part.next
         self._shown, self._counts = {row.name for row in part.rows}, dict(counts)
+        self._missed: dict[int, list[tuple[Changed, frozenset[str]]]] = {}  # of each part that is being read
         self._props.update(
-            # As text: NiceGUI would watch each value of each row for changes.
-            rows=json.dumps([vars(row) for row in part.rows], separators=(",", ":")),
             more=bool(part.next),
             query=asdict(query),
             counts=dict(counts),
@@ -131,11 +131,16 @@ class StoreList(Element, component="store_list.js"):
             page=PAGE,
             texts=dict(texts),
         )
+        # Beside what NiceGUI sends of its elements, each value of which it would watch, and escape letter by letter.
+        rows = json.dumps([vars(row) for row in part.rows], separators=(",", ":")).replace("<", "\\u003c")
+        ui.add_body_html(f'<script type="application/json" id="rows-of-stores">{rows}</script>')
         self.on("query", self._on_query)
         self.on("more", self._on_more)
 
-    def send(self, changed: Changed, names: Iterable[str]) -> None:
+    def send(self, changed: Changed, names: Collection[str]) -> None:
         """Show what is different: of the stores called `names`, those that are not in `changed` are gone."""
+        for missed in self._missed.values():
+            missed.append((changed, frozenset(names)))
         gone = [name for name in names if name in self._shown and name not in changed.names]
         if gone:  # names that this page does not know are none of its business
             self._shown.difference_update(gone)
@@ -147,19 +152,28 @@ class StoreList(Element, component="store_list.js"):
             self.client.outbox.enqueue_message("run_javascript", {"code": changed.code}, self.client.id)
 
     async def _on_query(self, event: GenericEventArguments) -> None:
-        wanted = Query.of(event.args, self._known)
-        self.query = wanted
-        answered = await self._load(wanted, "")
-        if answered and wanted == self.query:  # else somebody typed on meanwhile
-            self._show("replace", answered)
+        self.query = Query.of(event.args, self._known)
+        await self._answer("replace", "")
 
     async def _on_more(self) -> None:
-        wanted, cursor = self.query, self._next
-        answered = await self._load(wanted, cursor) if cursor else None
-        if answered and (wanted, cursor) == (self.query, self._next):
-            self._show("append", answered)
-        else:
+        if not (self._next and await self._answer("append", self._next)):
             self.run_method("rest")
+
+    async def _answer(self, method: str, cursor: str) -> bool:
+        """Show a part of the list, unless somebody asked for another meanwhile.  What changed while it was read is told
+        once more, since it may be older than that."""
+        wanted, missed = self.query, list[tuple[Changed, frozenset[str]]]()
+        self._missed[id(missed)] = missed
+        try:
+            answered = await self._load(wanted, cursor)
+        finally:
+            del self._missed[id(missed)]
+        if answered is None or wanted != self.query or (cursor and cursor != self._next):
+            return False
+        self._show(method, answered)
+        for changed, names in missed:
+            self.send(changed, names)
+        return True
 
     def _show(self, method: str, answered: Answered) -> None:
         part = answered.part

@@ -2,6 +2,7 @@
 // language, short notices.  Loaded before anything is drawn, so that a page never flashes in the wrong theme.
 (() => {
   const THEME = "storefleet.theme";
+  const NOTIFY = "storefleet.notify";
   const root = document.documentElement;
 
   function stored() {
@@ -30,22 +31,10 @@
     popup.replaceChildren(...["lost", "again"].map((key) => Object.assign(document.createElement("span"), { textContent: notices.dataset[key] })));
   });
 
-  // Who signs out in one tab does so in all: the others are led to the form.
-  const SIGNED_OUT = "storefleet.signed-out", LEAVING = "storefleet.leaving";
-  addEventListener("storage", (event) => event.key === SIGNED_OUT && event.newValue && location.reload());
+  // Drafts are nobody else's business.
   document.addEventListener("submit", (event) => {
-    if (!event.target.matches("[data-signs-out]")) return;
-    try {
-      sessionStorage.clear(); // drafts are nobody else's business
-      sessionStorage.setItem(LEAVING, "yes");
-    } catch { /* the server tells the others as well, a little later */ }
+    if (event.target.matches("[data-signs-out]")) try { sessionStorage.clear(); } catch { /* there are none */ }
   });
-  try {
-    if (location.pathname === "/sign-in" && sessionStorage.getItem(LEAVING)) {
-      sessionStorage.removeItem(LEAVING);
-      localStorage.setItem(SIGNED_OUT, Date.now());
-    }
-  } catch { /* likewise */ }
 
   // The menu of the account opens where its button is; the platform closes it (light dismiss, Escape).
   document.addEventListener("submit", (event) => {
@@ -181,12 +170,44 @@
       const shown = (value) => (typeof value === "number" ? Storefleet.amount(value) : String(value));
       return form.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? shown(values[key]) : whole));
     },
+    // "Firefox on Linux", as far as a browser tells by its User-Agent; what it is called is no promise
+    browserName(agent, texts) {
+      const first = (names) => names.find(([, pattern]) => pattern.test(agent))?.[0];
+      const browser = first([["Edge", /Edg/], ["Opera", /OPR/], ["Firefox", /Firefox|FxiOS/], ["Chrome", /Chrom|CriOS/], ["Safari", /Safari/]]);
+      const system = first([["iPhone", /iPhone/], ["iPad", /iPad/], ["Android", /Android/], ["Windows", /Windows/], ["macOS", /Mac OS/], ["Linux", /Linux/]]);
+      if (browser && system) return Storefleet.say(texts.browser_on, { browser, system });
+      return browser || agent.slice(0, 60) || texts.unknown_browser;
+    },
+    async copy(text, near) {
+      try {
+        await navigator.clipboard.writeText(text);
+      } catch { // not over plain HTTP: the old way, which works everywhere
+        const area = Object.assign(document.createElement("textarea"), { value: text });
+        near.append(area);
+        area.select();
+        document.execCommand("copy");
+        area.remove();
+      }
+    },
     toast(text, wrong = false) {
       const region = document.getElementById("notices");
       const note = Object.assign(document.createElement("div"), { className: wrong ? "toast wrong" : "toast", textContent: text, popover: "manual" });
       region.replaceChildren(note);
       note.showPopover(); // above a dialog that is open
       setTimeout(() => note.remove(), wrong ? 9000 : 2600);
+    },
+    // Does this browser want to be told when a store is ready or has failed, and may it be?
+    notifications() {
+      try { return localStorage.getItem(NOTIFY) === "yes" && Notification.permission === "granted"; } catch { return false; }
+    },
+    // Begin or end that; false where the browser does not let us.
+    async setNotifications(wanted) {
+      try {
+        if (wanted && (await Notification.requestPermission()) !== "granted") return false;
+        localStorage.setItem(NOTIFY, wanted ? "yes" : "no");
+      } catch { return false; }
+      dispatchEvent(new Event("storefleet-notifications"));
+      return true;
     },
     // How it stands with the cluster; the shell was served with the same markup.
     cluster({ state, line, notice }) {

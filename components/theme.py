@@ -22,7 +22,7 @@ from markupsafe import Markup
 from components import icons
 
 HERE = Path(__file__).parent
-SHEETS = ("tokens", "base", "shell", "stores", "store", "platform", "activity")
+SHEETS = ("tokens", "base", "shell", "stores", "store", "platform", "activity", "people")
 KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 RUN_OPTIONS: dict[str, Any] = {

@@ -28,6 +28,8 @@ from provisioning.wanted import Wanted
 
 log = logging.getLogger(__name__)
 
+RECORD = "sh.helm.release.v1"  # what the names of Helm's records begin with
+
 # Whose fields of an object are not somebody's change: ours, Helm's, and Kubernetes' own controllers'.
 _KNOWN_MANAGERS = (FIELD_MANAGER, release.FIELD_MANAGER, "kube-controller-manager", "kube-apiserver", "kubelet")
 
@@ -102,6 +104,7 @@ class Actor:
         await self._must_be_ours(wanted.name, value)
         if any(secret["metadata"]["labels"].get(key) != value for secret in await self._refresh_releases(wanted.name)):
             raise Foreign(f"the Helm release {wanted.name} is there already and belongs to somebody else", release=True)
+        await self._forget_damaged(wanted.name, value)
         labels = {**wanted.values["labels"], release.SPEC: wanted.spec, release.RUNNER: self._helm.runner}
         try:
             return await self._helm.upgrade_install(
@@ -212,6 +215,17 @@ class Actor:
         claim = volume["spec"].get("claimRef") or {}
         made = time_of(volume["metadata"]["creationTimestamp"])
         return claim.get("namespace") == names.namespace(store.name) and made >= store.created_at.replace(microsecond=0)
+
+    async def _forget_damaged(self, namespace: str, store_id: str) -> None:
+        """Remove the records of our release that somebody has damaged: Helm would fail of them for ever."""
+        secrets, _ = await self._cluster.list_all("Secret", namespace)
+        for secret in secrets:
+            metadata, labels = secret["metadata"], secret["metadata"].get("labels") or {}
+            named = secret.get("type") == release.TYPE and metadata["name"].startswith(f"{RECORD}.{namespace}.v")
+            ours = labels.get(LABEL_STORE) == store_id or not release.is_found(secret)
+            if named and ours and release.is_damaged(secret):
+                log.warning("the record %s of Helm in %s is damaged and is removed", metadata["name"], namespace)
+                await self._cluster.delete("Secret", metadata["name"], namespace, uid=metadata["uid"])
 
     async def _must_be_ours(self, namespace: str, store_id: str) -> None:
         """Raises Foreign, or ClusterError where there is no such namespace."""

@@ -137,7 +137,8 @@ async def verify(session: AsyncSession, head: str = "") -> Verdict:
 
 async def head(session: AsyncSession) -> tuple[int, str]:
     """The number of the last row and its hash."""
-    last = (await session.exec(select(AuditEntry.id, AuditEntry.hash).order_by(col(AuditEntry.id).desc()))).first()
+    newest = select(AuditEntry.id, AuditEntry.hash).order_by(col(AuditEntry.id).desc()).limit(1)
+    last = (await session.exec(newest)).first()
     return (last[0], last[1]) if last else (0, BEFORE_THE_FIRST)
 
 

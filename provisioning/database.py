@@ -43,6 +43,8 @@ class Exclusive(IntEnum):
     INSTALLATION = 5_067_002  # give the database its id
     REQUEST = 5_067_003  # count the stores in flight and add one
     AUDIT = 5_067_004  # add to the audit trail; taken last, and held to the end of the transaction
+    SIGN_IN = 5_067_005  # count failed sign-ins and add one
+    PEOPLE = 5_067_006  # count the administrators and make one less
 
 
 async def one_at_a_time(session: AsyncSession, what: Exclusive) -> None:

@@ -21,7 +21,7 @@ from provisioning.cache import Cache
 from provisioning.changes import Changes
 from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database, Moved
-from provisioning.health import Condition
+from provisioning.health import Condition, Health
 from provisioning.helm import Helm
 from provisioning.home import Home
 from provisioning.leader import Alone, Leader
@@ -132,7 +132,9 @@ class Engine:
         self._queue.add(name)
 
     def condition(self, store: Store) -> Condition:
-        """The health of a READY store, and what any other waits for."""
+        """The health of a READY store, and what any other waits for.  Another cluster than theirs says nothing."""
+        if self._home.elsewhere:
+            return Condition(Health.UNKNOWN if store.state is State.READY else None)
         return self._reconciler.condition(store)
 
     def status(self) -> EngineStatus:

@@ -156,7 +156,7 @@ class StoreSecret(SQLModel, table=True):
     generation: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default="1"))
     next: bytes | None = Field(default=None, sa_column=Column(LargeBinary))  # sealed as well: asked for, not in force
     former_login: str | None = None  # to the shop's database, until it is closed; "": the same as now
-    granted_on: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
+    granted_on: str | None = None  # uid of the volume whose database was told of a login of ours
 
 
 class Outcome(StrEnum):

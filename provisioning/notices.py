@@ -3,7 +3,8 @@
 Each process listens, and hands what the others tell to its own pages, streams and engine; what it did itself it knows
 already.  PostgreSQL tells who is connected, and nobody else: so after every new connection, and every ten seconds
 whatever was heard, the stores are compared with what they were the last time.  A change that is so told twice does no
-harm (`changes`).  On SQLite there is one process and nobody to tell.
+harm (`changes`).  Of people only a hint goes round: whoever serves their pages looks by itself as well.  On SQLite
+there is one process and nobody to tell.
 """
 
 import asyncio
@@ -48,6 +49,13 @@ async def tell(session: AsyncSession, store_id: str, event_id: int | None = None
         await session.exec(notify.where(col(Store.id) == store_id))
 
 
+async def tell_of_user(session: AsyncSession, user_id: str) -> None:
+    """Tell the others, when the session's transaction commits, that somebody's rights or sessions may be others."""
+    if session.get_bind().dialect.name == "postgresql":
+        payload = json.dumps({"user": user_id, "from": session.info.get("origin", "")})
+        await session.exec(select(func.pg_notify(CHANNEL, payload)))
+
+
 @dataclass(frozen=True)
 class _Seen:
     """Enough of a store to see whether it changed."""
@@ -58,10 +66,16 @@ class _Seen:
 
 
 class Listener:
-    """One for the process, on PostgreSQL: calls `hear` with each change that another process made."""
+    """One for the process, on PostgreSQL: calls `hear` with each change that another process made, and `hear_of_user`
+    with the id of whoever's rights or sessions may be others."""
 
-    def __init__(self, database: "Database", hear: Callable[[Change], None]) -> None:
-        self._database, self._hear = database, hear
+    def __init__(
+        self,
+        database: "Database",
+        hear: Callable[[Change], None],
+        hear_of_user: Callable[[str], None] = lambda user_id: None,
+    ) -> None:
+        self._database, self._hear, self._hear_of_user = database, hear, hear_of_user
         self._seen: dict[str, _Seen] | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -112,6 +126,10 @@ class Listener:
         """A notice; whoever may write into the database may send one, so it is taken as no more than a hint."""
         try:
             notice = json.loads(payload)
+            if "user" in notice:
+                if notice["from"] != self._database.origin:
+                    self._hear_of_user(str(notice["user"]))
+                return
             told = notice["told"]
             event, origin = told["event"], told["from"]
             change = Change(str(notice["store"]), str(notice["name"]), event and int(event), gone=bool(told["gone"]))

@@ -14,6 +14,7 @@ from provisioning.cluster import Cluster, ClusterError
 from provisioning.failures.reading import clean, log_line, time_of
 
 LONGEST_LINE = 4000  # characters that are shown
+SHORTEST_SECRET = 6  # characters: shorter ones stand in any text
 LARGEST_LINE = 64 * 1024  # bytes that are kept of one while it comes
 MOST_LINES = 10_000  # of the past, at one time
 MOST_BYTES = 8 * 1024**2  # likewise
@@ -46,10 +47,11 @@ class Note:
 
 
 class Lines:
-    """Makes lines of pieces.  `secrets`: values that are never shown, whatever stands around them."""
+    """Makes lines of pieces.  `secrets`: values that are never shown, whatever stands around them; those that are added
+    to it meanwhile count from then on."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
-        self._secrets = sorted((each for each in secrets if len(each) >= 6), key=len, reverse=True)
+        self._secrets = secrets
         self._rest = b""
 
     def feed(self, piece: bytes) -> list[LogLine]:
@@ -66,8 +68,8 @@ class Lines:
     def _line(self, line: bytes) -> LogLine:
         whole = line[:LARGEST_LINE].decode(errors="replace").rstrip("\r")
         at, _, text = whole.partition(" ") if _TIME.match(whole) else ("", "", whole)
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        for secret in sorted(self._secrets, key=len, reverse=True):  # one may be a part of another
+            text = text.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else text
         return LogLine(at, log_line(text, LONGEST_LINE))
 
 

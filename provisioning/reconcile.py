@@ -312,24 +312,38 @@ class Reconciler:
         return True
 
     async def _renew(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, again: Again) -> None:
-        """One step of a rotation; the next look, at once, is by what it changed."""
+        """One step of a rotation; the next look, at once, is by what it changed.  Raises ClusterError."""
+        try:
+            done = await self._take_step(session, store, wish, do)
+        except ClusterError as error:
+            await self._tell_waiting(session, store, wish, str(error))
+            raise
+        if done:
+            self._recorder.publish(store)
+            again(store.name, 0.1)
+        else:
+            await self._tell_waiting(session, store, wish, "the shop has to be upgraded first")
+
+    async def _tell_waiting(self, session: AsyncSession, store: Store, wish: Wanted, why: str) -> None:
+        said = f"New secrets wait: {why}"[:300]
+        event = line(store, "secrets.waiting", said, Level.WARNING, key=str(wish.held.generation))
+        await self._recorder.tell(session, store, event)
+
+    async def _take_step(self, session: AsyncSession, store: Store, wish: Wanted, do: Do) -> bool:
+        """Whether it could be taken."""
         there = self._cache.objects(wish.name)
         match do:
             case Do.MAKE_LOGIN:
                 await self._renewal.make_login(session, store, there)
             case Do.PREPARE_SECRETS:
                 if not await self._renewal.prepare(session, store, there):
-                    said = "New secrets wait: the shop has to be upgraded first"
-                    event = line(store, "secrets.waiting", said, Level.WARNING, key=str(wish.held.generation))
-                    await self._recorder.tell(session, store, event)
-                    return
+                    return False
                 await self._actor.apply(await self._wanted(session, store))
             case Do.RESTART_SHOP:
                 await self._renewal.restart(store, wish.held)
             case Do.RETIRE_SECRETS:
                 await self._renewal.retire(session, store, wish.held)
-        self._recorder.publish(store)
-        again(store.name, 0.1)
+        return True
 
     async def _mend(
         self, session: AsyncSession, store: Store, observed: Observed, memory: _Memory, again: Again

@@ -56,9 +56,20 @@ class Revision:
 
 
 def revisions(objects: Iterable[Obj]) -> list[Obj]:
-    """The Secrets that are revisions, oldest first."""
-    secrets = [obj for obj in objects if obj["kind"] == "Secret" and obj.get("type") == TYPE]
+    """The Secrets that are revisions, oldest first; without those that Helm itself would not find."""
+    secrets = [obj for obj in objects if obj["kind"] == "Secret" and obj.get("type") == TYPE and is_found(obj)]
     return sorted(secrets, key=lambda obj: int(obj["metadata"]["labels"]["version"]))
+
+
+def is_found(secret: Obj) -> bool:
+    """Whether Helm finds a record: it goes by labels, and these can be taken off by hand."""
+    labels = secret["metadata"].get("labels") or {}
+    return labels.get("owner") == "helm" and "name" in labels and str(labels.get("version", "")).isdigit()
+
+
+def is_damaged(secret: Obj) -> bool:
+    """Whether Helm can make nothing of a record, as the cluster has it; every further operation would fail of that."""
+    return not is_found(secret) or not packed_manifest(secret)
 
 
 def newest(objects: Sequence[Obj], ours: tuple[str, str], spec: str) -> Revision | None:
@@ -82,6 +93,8 @@ def newest(objects: Sequence[Obj], ours: tuple[str, str], spec: str) -> Revision
         return Revision(Release.FAILED, at, runner)
     state = Release.IN_SYNC if labels.get(SPEC) == spec else Release.OUT_OF_SYNC
     packed = (metadata.get("annotations") or {}).get(MANIFEST, "")
+    if not packed:
+        return Revision(Release.FAILED, at, runner)  # damaged by hand: made anew
     return Revision(state, at, runner, _manifest(packed, metadata["namespace"], labels["name"]))
 
 

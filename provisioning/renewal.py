@@ -39,7 +39,7 @@ class Renewal:
         """Have a database that was made anew know the login; pods that it refused start again at once."""
         values, present = await held(session, self._sealer, store)
         closed = rotation.close_login(rotation.OWNER)  # which came up with the same password
-        await self._tell_database(store, rotation.script(rotation.make_login(values) + closed))
+        await self._tell_database(session, store, rotation.script(rotation.make_login(values) + closed))
         await self._write(session, store, present, granted_on=rotation.volume_of(there))
         for pod in of_kind(there, "Pod"):
             ready = (condition(pod, "Ready") or {}).get("status") == "True"
@@ -64,7 +64,7 @@ class Renewal:
         if own and new["admin-password"] != values["admin-password"]:
             statements += await asyncio.to_thread(rotation.set_admin_password, new)
         if statements:
-            await self._tell_database(store, rotation.script(statements))
+            await self._tell_database(session, store, rotation.script(statements))
         event = _line(store, present.generation + 1, "secrets.prepared", "New secrets in place: the shop restarts")
         in_force: dict[str, Any] = {"sealed": row.next, "next": None, "generation": present.generation + 1}
         if other_login:
@@ -82,12 +82,13 @@ class Renewal:
         """Close the login of the secrets before, and be done.  Raises ClusterError or Moved."""
         if former := present.former_login:
             closing = rotation.script(rotation.close_login(former), rotation.cut_off(former))
-            await self._tell_database(store, closing)
+            await self._tell_database(session, store, closing)
         said = "Secrets rotated: the old ones are refused"
         event = _line(store, present.generation, "secrets.rotated", said, Level.SUCCESS)
         await self._write(session, store, present, event, former_login=None)
 
-    async def _tell_database(self, store: Store, script: str) -> None:
+    async def _tell_database(self, session: AsyncSession, store: Store, script: str) -> None:
+        await session.commit()  # no transaction of ours stays open meanwhile
         pod, namespace = rotation.DATABASE_POD, names.namespace(store.name)
         await self._cluster.run(namespace, pod, rotation.CONTAINER, rotation.PSQL, script)
 

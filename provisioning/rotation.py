@@ -75,7 +75,7 @@ class Held:
     asked: bool = False  # new ones lie beside those in force
     login: str = OWNER  # to the shop's database, of those in force
     former_login: str | None = None  # of those before, as long as not all is done: "" where it is the same
-    granted_on: str = ""  # uid of the volume whose database was told of the login
+    granted_on: str | None = None  # uid of the volume whose database was told of the login
 
 
 def renewed(values: Mapping[str, str], parts: Collection[Part], generation: int) -> dict[str, str]:

@@ -90,6 +90,11 @@ def values(store: Store, installation: str, overlay: Mapping[str, Any]) -> dict[
     return merge(merge(plan_of(store.plan).values, overlay), own)
 
 
+def secrets_elsewhere(values: Mapping[str, Any]) -> bool:
+    """Whether, by these Helm values, an external secret store makes the stores' Secrets, and not we."""
+    return bool((values.get("secrets") or {}).get("provider") == "external")
+
+
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """`above` laid over `below`, mappings merged, everything else replaced: as Helm lays values files."""
     merged = dict(below)

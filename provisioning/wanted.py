@@ -11,7 +11,7 @@ from provisioning.cluster import Obj
 from provisioning.fence import Fence
 from provisioning.models import Store
 from provisioning.rotation import Held
-from provisioning.templates import LABEL_STORE, TEMPLATES, chart_digest, values
+from provisioning.templates import LABEL_STORE, TEMPLATES, chart_digest, secrets_elsewhere, values
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ def wanted(
     chart's for every store; `rules`: who may talk to whom beyond it."""
     chart = TEMPLATES[store.template].chart
     own_values = values(store, installation, overlay)
+    if secrets_elsewhere(own_values):
+        secrets = {}
     return Wanted(
         namespace=objects.namespace(store, installation),
         surroundings=objects.surroundings(store, installation, secrets, rules or Fence(), own_values),

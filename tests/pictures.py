@@ -21,6 +21,8 @@ PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 RUNNING = ("atelier-nord", "fern-and-fig", "cafe-luna")
 COMING = "bikeshop"
 SIZE = {"width": 1280, "height": 640}
+TALL = {"width": 1280, "height": 900}
+DRAWING = 45_000  # ms in which a running store's use of the cluster is measured more than once
 
 
 def main() -> None:
@@ -58,6 +60,19 @@ def _take(served: Served, api: httpx.Client, chromium: str) -> None:
         _keep(stores, "stores")
         store.get_by_text("PostgreSQL pod ready").wait_for(timeout=120_000)
         _keep(store, "store")
+        while api.get(f"/api/v1/stores/{COMING}").json()["state"] != "READY":
+            time.sleep(0.5)
+        platform, shop = context.new_page(), context.new_page()
+        platform.set_viewport_size(TALL)
+        platform.goto("/platform?range=1h")
+        platform.locator(".chart .drawing svg").first.wait_for()
+        platform.get_by_text("No orphans").wait_for()
+        _keep(platform, "platform")
+        shop.set_viewport_size(TALL)
+        shop.goto(f"/stores/{RUNNING[0]}")
+        shop.get_by_text("Store READY").wait_for()
+        shop.wait_for_timeout(DRAWING)
+        _keep(shop, "shop")
         browser.close()
 
 

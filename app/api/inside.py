@@ -22,6 +22,7 @@ from app.sign_in import actor_of
 from provisioning.pod_logs import MOST_LINES, LogLine, Note
 
 SSE, TEXT = "text/event-stream", "text/plain; charset=utf-8"
+OBJECT_NAME = "^[a-z0-9.-]*$"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 router = APIRouter(prefix="/stores", tags=["stores"])
@@ -48,8 +49,8 @@ async def usage(
 
 def _query(
     part: Annotated[Literal["medusa", "postgres"], Query(description="Its newest pod.")] = "medusa",
-    pod: Annotated[str, Query(max_length=253, description="This pod of the part.")] = "",
-    container: Annotated[str, Query(max_length=63, description="Where a pod has several.")] = "",
+    pod: Annotated[str, Query(max_length=253, pattern=OBJECT_NAME, description="This pod of the part.")] = "",
+    container: Annotated[str, Query(max_length=63, pattern=OBJECT_NAME, description="Where a pod has several.")] = "",
     tail: Annotated[int, Query(ge=0, le=MOST_LINES, description="So many of the last lines.")] = 200,
     previous: Annotated[bool, Query(description="Of the run before this one; not with `follow`.")] = False,
 ) -> LogQuery:

@@ -2,7 +2,8 @@
 
 The database is what counts: a change that somebody publishes in this process only wakes the stream, which then reads
 what is new.  It also reads at each heartbeat, so that nothing published elsewhere is missed, and asks anew who is
-listening, so that a token or a session that ended ends its streams as well.
+listening, as it does when it hears that the person's sessions or rights may be others, so that a token or a session
+that ended ends its streams as well.
 """
 
 import asyncio
@@ -32,11 +33,23 @@ async def follow(
         if change.store_id == store.id:
             woken.set()
 
-    unsubscribe = services.changes.subscribe(wake)
+    asked_anew = False
+
+    def ask_anew(user_id: str) -> None:
+        nonlocal asked_anew
+        if user_id == actor.user_id:
+            asked_anew = True
+            woken.set()
+
+    unsubscribe, unsubscribe_user = services.changes.subscribe(wake), services.user_changes.subscribe(ask_anew)
     try:
         yield "retry: 2000\n\n"
         while not services.stopping.is_set():
             woken.clear()
+            if asked_anew:
+                asked_anew = False
+                if await actor_of(request) is None:
+                    return
             try:
                 if (await services.stores.get(actor, store.name)).id != store.id:
                     break  # another store has the name by now
@@ -54,6 +67,7 @@ async def follow(
             yield f"event: gone\ndata: {json.dumps({'name': store.name, 'message': 'The store was deleted.'})}\n\n"
     finally:
         unsubscribe()
+        unsubscribe_user()
 
 
 def _message(event: EventView) -> str:

@@ -11,7 +11,7 @@ def register(services: "Services") -> "Live":
     """Serve all pages and what they need; `stop` what is answered when the process ends."""
     from nicegui import app as nicegui_app
 
-    from app.pages import activity, missing, platform, settings, store, stores
+    from app.pages import account, activity, missing, platform, settings, store, stores, users
     from app.pages.live import Live
     from components import theme
 
@@ -23,4 +23,6 @@ def register(services: "Services") -> "Live":
     platform.register(services, live)
     activity.register(services, live)
     settings.register(services, live)
+    users.register(services, live)
+    account.register(services, live)
     return live

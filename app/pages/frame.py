@@ -13,6 +13,7 @@ from app import texts
 from app.actor import Actor
 from app.pages.live import Live
 from app.pages.missing import failure_id, render_missing
+from app.pages.notifications import notify
 from app.problems import Problem
 from app.services import Services
 from app.sign_in import actor_of, sign_in_address
@@ -37,6 +38,9 @@ class Frame:
     def __init__(self, services: Services, live: Live, request: Request, actor: Actor, client: Client) -> None:
         self.services, self.live, self.request, self.client = services, live, request, client
         self.reader = actor  # who opened the page
+        self._ends: list[Callable[[], None]] = []
+        client.on_delete(self._end)
+        self.until_gone(live.open_pages.add(self))
 
     async def attempt(self, act: Callable[[Actor], Awaitable[Answer]]) -> tuple[Answer | None, str | None]:
         """Let whoever is signed in now do `act`: (its answer, None), or (None, a sentence that says why not).
@@ -46,7 +50,7 @@ class Frame:
         try:
             actor = await actor_of(self.request)
             if actor is None:
-                self.leave()
+                self.close()
                 return None, texts.SIGNED_OUT
             return await act(actor), None
         except Problem as problem:
@@ -54,23 +58,24 @@ class Frame:
         except Exception as error:
             return None, texts.BROKEN.replace("{id}", failure_id(error))
 
-    def leave(self) -> None:
-        """Let the browser ask for the page anew, which leads to sign-in and back here."""
-        self.client.run_javascript("location.reload()")
-
-    async def check_reader(self) -> None:
-        """Nobody goes on reading who is signed out, or is no administrator any more."""
-        actor = await actor_of(self.request)
-        if actor is None or (actor.user_id, actor.admin) != (self.reader.user_id, self.reader.admin):
-            self.leave()
-
     def notice(self, sentence: str) -> None:
         """A short notice of something that did not work."""
         self.client.run_javascript(f"Storefleet.toast({json.dumps(sentence)}, true)")
 
     def until_gone(self, end: Callable[[], None]) -> None:
-        """Call `end` when the browser has left the page for good."""
-        self.client.on_delete(end)
+        """Call `end` when the browser has left the page for good, or its reader may not see it any more."""
+        self._ends.append(end)
+
+    def close(self) -> None:
+        """Take the page away from its reader: nothing is shown on it any more, and nothing can be done by it."""
+        self._end()
+        if not self.client.is_deleted:
+            self.client.run_javascript("location.reload()")  # leads to sign-in and back here
+            self.client.remove_all_elements()  # should the browser not obey
+
+    def _end(self) -> None:
+        while self._ends:
+            self._ends.pop()()
 
 
 Build = Callable[[Frame], Awaitable[Response | None]]
@@ -86,7 +91,7 @@ def page(services: Services, live: Live, path: str, title: str) -> Callable[[Bui
         async def view(request: Request, client: Client) -> Response | None:
             try:
                 actor = await actor_of(request)
-                if actor is None:
+                if actor is None or actor.via != "session":  # whose end its pages would not see
                     client.delete()  # or NiceGUI keeps it for a minute, for whoever asks
                     return RedirectResponse(sign_in_address(request), 303)
                 frame = Frame(services, live, request, actor, client)
@@ -120,7 +125,7 @@ def _surround(frame: Frame) -> None:
         client.run_javascript(f"Storefleet.cluster({json.dumps(asdict(cluster_line(status)))})")
 
     frame.until_gone(frame.live.follow_cluster(show))
-    frame.until_gone(frame.live.check_readers(frame.check_reader))
+    notify(frame)
 
 
 def _navigation(frame: Frame) -> list[theme.NavItem]:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.actor import Actor
 from app.listing import Look
+from app.pages.open_pages import OpenPages
 from app.services import Services
 from app.status import ClusterStatus
 from app.store_views import EventView
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 
 PAUSE = 0.25  # seconds between two batches
 WATCH = 1.0  # seconds between two looks at how the cluster is
-CHECK = 15.0  # seconds between two looks whether those who read are still signed in
 
 Answer = TypeVar("Answer")
 
@@ -86,7 +86,6 @@ def happening(store: StoreView, events: Iterable[EventView]) -> Happening:
 Listener = Callable[[Batch], Awaitable[None]]
 ClusterListener = Callable[[ClusterStatus], None]
 AuditListener = Callable[[], Awaitable[None]]
-Check = Callable[[], Awaitable[None]]
 
 
 class Live:
@@ -97,10 +96,10 @@ class Live:
         self.paths: set[str] = set()  # of the pages that are served
         self._listeners: list[Listener] = []
         self._cluster_listeners: list[ClusterListener] = []
-        self._checks: list[Check] = []
         self._waiting: list[Change] = []
         self._sender: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self.open_pages = OpenPages(services)
         self._audit_listeners: list[AuditListener] = []
         self._audit_watcher: asyncio.Task[None] | None = None
         services.changes.subscribe(self._on_change)
@@ -124,21 +123,8 @@ class Live:
             self._audit_watcher = asyncio.create_task(self._watch_audit(), name="pages: audit trail")
         return lambda: self._audit_listeners.remove(listener) if listener in self._audit_listeners else None
 
-    def check_readers(self, check: Check) -> Callable[[], None]:
-        """Call `check` every quarter of a minute, for a page to see whether its reader may still read; the answer ends
-        that."""
-        self._checks.append(check)
-        return lambda: self._checks.remove(check) if check in self._checks else None
-
-    async def check_now(self) -> None:
-        """Let every page see whether its reader may still read: a session was ended, a user disabled."""
-        try:
-            for check in list(self._checks):
-                await check()
-        except Exception:
-            log.exception("pages could not check who reads them")
-
     async def stop(self) -> None:
+        await self.open_pages.stop()
         for task in (self._sender, self._watcher, self._audit_watcher):
             if task is not None:
                 task.cancel()
@@ -166,7 +152,7 @@ class Live:
 
     async def _watch(self) -> None:
         """The one clock for all pages; nothing is sent while nothing changes, and it ends with the last page."""
-        last, ticks = self._services.status(), 0
+        last = self._services.status()
         while self._cluster_listeners:
             await asyncio.sleep(WATCH)
             status = self._services.status()
@@ -174,9 +160,6 @@ class Live:
                 last = status
                 for listener in list(self._cluster_listeners):
                     listener(status)
-            ticks += 1
-            if ticks % round(CHECK / WATCH) == 0:
-                await self.check_now()
         self._watcher = None
 
     async def _watch_audit(self) -> None:

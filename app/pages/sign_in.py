@@ -1,17 +1,26 @@
-"""The forms for signing in and for making the first administrator: plain HTML, there at once and without script."""
+"""The forms for signing in, for making the first administrator and for accepting an invitation: plain HTML, there at
+once and without script."""
 
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from app import texts
+from app.pages.missing import render_missing
 from app.settings import SMALLEST_PASSWORD
 from components import theme
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_sign_in(error: str | None, email: str, next: str) -> str:
-    """The sign-in form; `error` stands above the fields, `email` is what was typed, `next` where to go afterwards."""
-    return _form(texts.SIGN_IN, "/sign-in", error, email, {"next": next})
+def render_sign_in(error: str | None, email: str, next: str, provider: str = "") -> str:
+    """The sign-in form; `error` stands above the fields, `email` is what was typed, `next` where to go afterwards,
+    `provider` what the OpenID provider is called, where there is one."""
+    other = None
+    if provider:
+        address = "/sign-in/oidc" + (f"?next={quote(next, safe='')}" if next != "/" else "")
+        other = (texts.SIGN_IN["by_provider"].replace("{name}", provider), address)
+    return _form(texts.SIGN_IN, "/sign-in", error, email, {"next": next}, other=other)
 
 
 def render_setup(token: str, error: str | None, email: str = "") -> str:
@@ -19,10 +28,25 @@ def render_setup(token: str, error: str | None, email: str = "") -> str:
     return _form(texts.SETUP, "/setup", error, email, {"token": token}, new=True)
 
 
+def render_invitation(token: str, email: str | None, error: str | None = None) -> str:
+    """The form behind an invitation, for the address that it is bound to; None: it cannot be used."""
+    if email is None:
+        return render_missing("invitation")
+    return _form(texts.INVITATION, "/invitation", error, email, {"token": token}, new=True, bound=True)
+
+
 def _form(
-    t: dict[str, str], action: str, error: str | None, email: str, hidden: dict[str, str], *, new: bool = False
+    t: dict[str, str],
+    action: str,
+    error: str | None,
+    email: str,
+    hidden: dict[str, str],
+    *,
+    new: bool = False,
+    bound: bool = False,
+    other: tuple[str, str] | None = None,
 ) -> str:
+    """`bound`: the address is not to be changed; `other`: another way to sign in, its words and its address."""
+    given: dict[str, Any] = {"action": action, "error": error, "email": email, "hidden": hidden}
     template = theme.templates(TEMPLATES).get_template("sign_in.html")
-    return template.render(
-        t=t, action=action, error=error, email=email, hidden=hidden, new=new, shortest=SMALLEST_PASSWORD
-    )
+    return template.render(t=t, new=new, bound=bound, other=other, shortest=SMALLEST_PASSWORD, **given)

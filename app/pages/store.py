@@ -27,12 +27,14 @@ from components.delete_dialog import DeleteDialog
 from components.failure import Failure
 from components.log_view import LogView
 from components.parts import Parts
+from components.rotate_dialog import RotateDialog
 from components.sign_in_details import SignInDetails
 from components.stepper import Step, Stepper, steps, with_usual
 from components.store_header import StoreHeader
 from components.timeline import Timeline
 from components.usage_charts import UsageCharts
 from provisioning.models import now
+from provisioning.rotation import Part
 from provisioning.states import State
 
 log = logging.getLogger(__name__)
@@ -102,7 +104,9 @@ class StorePage:
                 html.h2(t["about"])
                 self._about = About(facts, t)
                 html.h2(texts.DETAILS["title"])
-                self._details = SignInDetails(texts.DETAILS, on_reveal=self._reveal)
+                self._details = SignInDetails(
+                    texts.DETAILS, on_reveal=self._reveal, on_rotate=self._ask_rotation, rotatable=self._is_rotatable()
+                )
         with html.section().classes("wide"):
             html.h2(texts.USE["title"])
             self._usage = UsageCharts(store_facts.usage(usage), texts.USE, on_range=self._show_range)
@@ -110,6 +114,7 @@ class StorePage:
             html.h2(texts.LOGS["title"])
             self._logs = LogView(f"/api/v1/stores/{store.name}/logs", store_facts.sources(parts), texts.LOGS)
         self._dialog = DeleteDialog(store.name, texts.DELETE, on_confirm=self._delete)
+        self._rotation = RotateDialog(store.name, texts.ROTATE, on_confirm=self._rotate)
 
     async def _on_batch(self, batch: Batch) -> None:
         if self._store.name not in batch.names or self._place.is_deleted:
@@ -132,6 +137,9 @@ class StorePage:
         self._stepper.show(self._steps())
         self._failure.show(store_facts.failure(store, admin=self._frame.reader.admin))
         self._timeline.add([store_facts.line(event) for event in added], running=self._is_running())
+        self._details.show(rotatable=self._is_rotatable())
+        if any(event.kind == "secrets.rotated" for event in added):
+            self._details.forget()
         self._stale.set()
 
     async def _keep_looking(self) -> None:
@@ -184,6 +192,20 @@ class StorePage:
             self._details.reveal(details.email, details.password)
         elif refused:
             self._details.refuse(refused)
+
+    def _ask_rotation(self) -> None:
+        self._rotation.open()
+
+    async def _rotate(self, chosen: list[str]) -> None:
+        parts = [part for part in Part if part.value in chosen]
+        _, refused = await self._frame.attempt(lambda actor: self._stores.rotate(actor, self._store.name, parts))
+        if refused:
+            self._rotation.refuse(refused)
+        else:
+            self._rotation.accept()
+
+    def _is_rotatable(self) -> bool:
+        return self._store.state is State.READY and not self._stores.secrets_elsewhere
 
     def _ask_deletion(self) -> None:
         minutes = self._frame.services.settings.undo_minutes

@@ -111,29 +111,31 @@ def parts(view: PartsView) -> list[dict[str, Any]]:
 
 
 def sources(view: PartsView) -> list[dict[str, Any]]:
-    """The logs that there are: of each container, Medusa's first; of a part with one pod, whichever pod that is."""
-    t, found = texts.LOGS, []
-    for part in sorted(view.items, key=lambda part: part.key != "medusa"):
-        for pod in part.pods:
-            alone = len(part.pods) == 1
-            label = t["newest_pod" if alone else "of_pod"].replace("{pod}", pod.name)
-            label = label.replace("{part}", texts.PARTS["names"][part.key])
-            for container in pod.containers:
-                several = t["container"].replace("{label}", label).replace("{container}", container.name)
-                found.append(
-                    {
-                        "part": part.key,
-                        "pod": "" if alone else pod.name,
-                        "container": container.name,
-                        "label": label if len(pod.containers) == 1 else several,
-                        "had_run": container.had_run,
-                    }
-                )
-    names = texts.PARTS["names"]
-    missing = [key for key in ("medusa", "postgres") if not any(each["part"] == key for each in found)]
-    return found or [
-        {"part": key, "pod": "", "container": "", "label": names[key], "had_run": False} for key in missing
-    ]
+    """The logs that there are: of each part's newest pod, whichever that is, and of several pods of each.
+
+    The first of these stay the same while pods come and go, so that what somebody reads goes on.
+    """
+    pods = {part.key: part.pods for part in view.items}
+    found = []
+    for key in (key for key in ("medusa", "postgres") if key in pods):
+        title = texts.PARTS["names"][key]
+        newest = pods[key][0].containers if pods[key] else []
+        found += [_source(key, "", each.name, title, each.had_run, len(newest)) for each in newest] or [
+            _source(key, "", key, title, False, 1)  # which it will be
+        ]
+        for pod in pods[key] if len(pods[key]) > 1 else []:
+            label = texts.LOGS["of_pod"].replace("{part}", title).replace("{pod}", pod.name)
+            found += [
+                _source(key, pod.name, each.name, label, each.had_run, len(pod.containers)) for each in pod.containers
+            ]
+    return found
+
+
+def _source(part: str, pod: str, container: str, label: str, had_run: bool, of: int) -> dict[str, Any]:
+    """`of`: how many containers the pod has."""
+    if of > 1:
+        label = texts.LOGS["container"].replace("{label}", label).replace("{container}", container)
+    return {"part": part, "pod": pod, "container": container, "label": label, "had_run": had_run}
 
 
 def usage(view: UsageView) -> dict[str, Any]:

@@ -80,17 +80,27 @@ async def _build(frame: Frame) -> None:
     async def undo(names: Sequence[str]) -> list[Outcome]:
         return await attempt_each(names, services.stores.undelete)
 
-    part, counts, owners = await asyncio.gather(
-        load(reader, query, "", query.rows),
-        services.stores.counts(reader, query.owner or None),
-        services.stores.owners(reader) if reader.admin else _nobody(),
+    stores: StoreList | None = None
+    early: list[Batch] = []  # what changed while the list was read
+
+    async def show(batch: Batch) -> None:
+        if stores is None:
+            early.append(batch)
+            return
+        owner = stores.query.owner
+        key = ("list", "" if reader.admin else reader.user_id, owner)
+        stores.send(await batch.once(key, partial(_told, batch, reader, owner or None)), batch.names)
+
+    frame.until_gone(frame.live.follow(show))
+    part, counts = await asyncio.gather(
+        load(reader, query, "", query.rows), services.stores.counts(reader, query.owner or None)
     )
     minutes = services.settings.undo_minutes
     stores = StoreList(
         part=part,
         query=query,
         counts=counts,
-        owners=owners,
+        owners=await services.stores.owners(reader) if reader.admin else [],
         admin=reader.admin,
         texts=texts.STORES,
         known=KNOWN,
@@ -102,12 +112,8 @@ async def _build(frame: Frame) -> None:
         act={"retry": retry, "delete": delete, "undo": undo},
     )
     create_dialog(frame, opened="create" in frame.request.query_params)
-
-    async def show(batch: Batch) -> None:
-        key = ("list", "" if reader.admin else reader.user_id, stores.query.owner)
-        stores.send(await batch.once(key, partial(_told, batch, reader, stores.query.owner or None)), batch.names)
-
-    frame.until_gone(frame.live.follow(show))
+    for batch in early:
+        await show(batch)
 
 
 async def _told(batch: Batch, reader: Actor, owner: str | None) -> Changed:
@@ -115,10 +121,6 @@ async def _told(batch: Batch, reader: Actor, owner: str | None) -> Changed:
     look, counts = await batch.look(), await batch.counts(reader, owner)
     rows = [row_of(store, await batch.happening(reader, store)) for store in look.stores(reader)]
     return Changed.of(rows, counts)
-
-
-async def _nobody() -> list[str]:
-    return []
 
 
 def create_dialog(frame: Frame, *, opened: bool) -> CreateDialog:

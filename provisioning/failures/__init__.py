@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from provisioning.cluster import Obj
+from provisioning.failures.external_secrets import external_secrets
 from provisioning.failures.placement import evictions, lost_nodes, unschedulable
 from provisioning.failures.pods import configuration, crashes, images, mounts, probes
 from provisioning.failures.reading import PARTS, condition, last_seen, made_at, of_kind, part_of, reference, time_of
@@ -48,6 +49,7 @@ RULES = (
     claims,
     images,
     crashes,
+    external_secrets,
     configuration,
     evictions,
     lost_nodes,

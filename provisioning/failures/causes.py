@@ -390,6 +390,20 @@ SECRETS_UNREADABLE = Cause(
     "Start Storefleet with the STOREFLEET_KEY that sealed them (several keys may be given), then retry.",
 )
 
+EXTERNAL_SECRET = Cause(
+    "external_secret",
+    "An external secret store is to make the store's Secret, and it is not there yet.",
+    Ends.WAITS,
+    "Put the shop's secrets into the secret store, and see why they are not read: kubectl --namespace {namespace} "
+    "describe externalsecrets",
+)
+NO_EXTERNAL_SECRETS = Cause(
+    "external_secret",
+    "The cluster does not know external secrets, and the store values ask for them.",
+    Ends.AT_ONCE,
+    "Install External Secrets (external-secrets.io/v1), or leave secrets.provider out of the store values, then retry.",
+)
+
 # The way in
 
 INGRESS_MISSING = Cause(

@@ -158,6 +158,7 @@ _SECRETS = (
         ),
         r"\1***",
     ),
+    (re.compile(r"(\bpassword\s+')(?:[^']|'')*'", re.IGNORECASE), r"\1***'"),  # as SQL has it
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"), "***"),
 )
 

@@ -22,6 +22,11 @@ _HELM: tuple[tuple[re.Pattern[str], Cause, str], ...] = (
         causes.HELM_VALUES,
         "Helm refused the store values",
     ),
+    (
+        re.compile(r"no matches for kind \"ExternalSecret\""),
+        causes.NO_EXTERNAL_SECRETS,
+        "The cluster has no External Secrets",
+    ),
     (re.compile(r"There is no Helm: |\S+ is Helm v\d\S*: "), causes.HELM_ABSENT, "Helm cannot be used"),
     (re.compile(r"(?:pre|post)-(?:install|upgrade|rollback|delete)(?: hooks?)? failed|failed (?:pre|post)-\w+:?"),
      causes.HELM_HOOK, "A hook of the chart failed"),

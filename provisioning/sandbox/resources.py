@@ -77,6 +77,7 @@ RESOURCES: tuple[Resource, ...] = (
     _grouped("scheduling.k8s.io/v1", "priorityclasses", "PriorityClass", False, "pc"),
     _grouped("coordination.k8s.io/v1", "leases", "Lease"),
     _grouped("discovery.k8s.io/v1", "endpointslices", "EndpointSlice"),
+    _grouped("external-secrets.io/v1", "externalsecrets", "ExternalSecret"),  # which nobody acts on here
     _question("selfsubjectaccessreviews", "SelfSubjectAccessReview"),
     _question("selfsubjectrulesreviews", "SelfSubjectRulesReview"),
     Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", True, stored=False, verbs=("get", "list")),

@@ -93,6 +93,8 @@ def _wanted(resource: Resource, key: str, path: str) -> type | None:
         return int
     if key == "service" and resource.kind != "Ingress":
         return None
+    if key == "conditions" and path.endswith("endpoints"):  # of an EndpointSlice
+        return dict
     if key == "resources" and path.endswith("rules"):  # of a Role
         return list
     for names, type_ in (

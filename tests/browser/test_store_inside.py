@@ -1,6 +1,7 @@
 """What is inside a store, as a person looks at it: parts, logs, use, the timeline's evidence, and a failure's words."""
 
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,50 @@ def test_the_timelines_evidence_levels_and_copy(page: Page):
     expect(page.get_by_text("Copied", exact=True)).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert re.search(r"^\[\d\d:\d\d:\d\d\] PostgreSQL pod ready \(pod/postgres-0\)$", copied, re.MULTILINE)
+
+
+STRANGE = "<b>bold</b> \u202e\u05e9\u05dc\u05d5\u05dd 🧨" + "x" * 300
+
+
+def test_a_long_timeline_with_strange_words_is_bounded_and_breaks_nothing(page: Page, dashboard: Dashboard, open_page):
+    with sqlite3.connect(dashboard.folder / "data" / "storefleet.db") as database:
+        (store,) = database.execute("SELECT id FROM store WHERE name = ?", (NAME,)).fetchone()
+        rows = [(store, f"strange:{number}", f"{number} {STRANGE}") for number in range(300)]
+        database.executemany(
+            "INSERT OR IGNORE INTO event (store_id, key, at, kind, message, level, object, evidence)"
+            " VALUES (?, ?, '2026-01-02 12:00:00.000000', 'warning', ?, 'warning', 'pod/x', 'said')",
+            rows,
+        )
+    for width in (360, 1440):
+        seen = open_page(f"/stores/{NAME}", person=CARA, width=width)
+        lines = seen.get_by_role("log").locator("li")
+        expect(lines).to_have_count(60)
+        assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    seen.get_by_role("button", name=re.compile("Show .* earlier lines")).click()
+    expect(lines).to_have_count(180)
+    expect(lines.first).to_contain_text("<b>bold</b>")
+    seen.get_by_role("combobox", name="Show").select_option("warning")
+    lines.last.get_by_role("button").click()
+    expect(lines.last.locator("pre")).to_have_text("said")
+
+
+def test_new_secrets_while_the_shop_serves(page: Page, picture):
+    page.get_by_role("button", name="Reveal").click()
+    password = page.locator(".details dd code").nth(1)
+    expect(password).to_be_visible()
+    before = password.inner_text()
+    page.get_by_role("button", name="New secrets").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("checkbox", name="Admin password")).to_be_checked()
+    picture(page, "rotate")
+    check(page)
+    dialog.get_by_role("button", name="Make new secrets").dblclick()
+    expect(dialog).to_be_hidden()
+    rotated = page.get_by_role("log").locator("li").filter(has_text="Secrets rotated")
+    expect(rotated).to_have_count(1, timeout=40_000)
+    expect(password).to_be_hidden()  # what was shown holds no more
+    page.get_by_role("button", name="Reveal").click()
+    expect(password).not_to_have_text(before)
 
 
 def test_a_store_of_somebody_elses_gives_no_log_away(page: Page, open_page):

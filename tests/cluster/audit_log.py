@@ -32,7 +32,7 @@ def calls(log: Path) -> set[Call]:
     for file in sorted(log.parent.glob(f"{log.stem}*{log.suffix}")):
         with file.open("rb") as lines:
             for line in lines:
-                if any(word in line for word in OF_OURS):
+                if line.endswith(b"\n") and any(word in line for word in OF_OURS):
                     found.update(_calls(json.loads(line)))
     return found
 
@@ -47,7 +47,7 @@ def _calls(event: dict[str, Any]) -> Iterator[Call]:
         verbs.append("create")
     for verb in verbs:
         yield Call(
-            user=event["user"]["username"],
+            user=event["user"].get("username", ""),
             agent=event.get("userAgent", ""),
             verb=verb,
             group=of.get("apiGroup", ""),

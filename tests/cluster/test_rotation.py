@@ -38,7 +38,7 @@ def secret(tenants: Tenants, store: str) -> dict[str, str]:
 
 def sign_in_to_database(tenants: Tenants, store: str, values: dict[str, str]) -> str:
     who = (values["database-user"], values["database-password"])
-    where = ("sh", "-c", 'cd /app && exec node --eval "$0" "$@"', SIGN_IN, *who)
+    where = ("sh", "-c", 'cd /app && exec node --eval "$0" -- "$@"', SIGN_IN, *who)
     return tenants.run(f"store-{store}", tenants.shop_pod(store), *where).strip()
 
 
@@ -64,7 +64,10 @@ class Shop:
         def shopping() -> None:
             with httpx.Client(base_url=INGRESS, headers=self.headers, trust_env=False, timeout=60) as client:
                 while not over.is_set():
-                    answers[client.get("/").status_code] += 1
+                    try:
+                        answers[client.get("/").status_code] += 1
+                    except httpx.HTTPError:
+                        answers[0] += 1
                     time.sleep(0.2)
 
         people = [threading.Thread(target=shopping) for _ in range(number)]

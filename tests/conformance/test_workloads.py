@@ -1,8 +1,12 @@
 """What makes pods: rollouts, failures, volumes, quotas, services, jobs, logs."""
 
 import copy
+from datetime import datetime
 from typing import Any
 
+import pytest
+
+from provisioning.quantities import quantity
 from tests.conformance.client import IMAGE, MERGE, MISSING_IMAGE, Answer, Obj, Target, deployment, pod_spec
 
 
@@ -341,15 +345,18 @@ async def test_a_service_follows_its_pods(cluster: Target, namespace: str) -> No
     assert service["spec"]["type"] == "ClusterIP"
     await cluster.ok("POST", f"/apis/apps/v1/namespaces/{namespace}/deployments", deployment("d"))
 
-    async def serving() -> Obj | None:
+    async def serving(service: str = "web") -> Obj | None:
         path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-        listed = await cluster.ok("GET", path, labelSelector="kubernetes.io/service-name=web")
+        listed = await cluster.ok("GET", path, labelSelector=f"kubernetes.io/service-name={service}")
         slices = [item for item in listed["items"] if item.get("endpoints")]
         return slices[0] if slices and slices[0]["endpoints"][0]["conditions"]["ready"] else None
 
     found = await cluster.eventually(serving)
     assert found is not None
     assert [(item["name"], item["port"]) for item in found["ports"]] == [("postgres", 5432)]
+    # One that comes when its pods are ready already leads to them as well.
+    await cluster.ok("POST", services, {"metadata": {"name": "late"}, "spec": spec})
+    assert await cluster.eventually(lambda: serving("late"))
 
 
 async def test_a_job_runs_to_its_end(cluster: Target, namespace: str) -> None:
@@ -403,3 +410,30 @@ async def test_pod_security_is_enforced(cluster: Target) -> None:
         'container "postgres" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "postgres" '
         'must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")'
     )
+
+
+async def test_what_a_pod_uses_is_measured(cluster: Target, namespace: str) -> None:
+    group = "/apis/metrics.k8s.io/v1beta1"
+    if (await cluster.call("GET", group)).status == 404:
+        pytest.skip("this cluster has no metrics server")
+    path = f"{group}/namespaces/{namespace}/pods"
+    for name, image in (("p", IMAGE), ("broken", MISSING_IMAGE)):
+        body = {"metadata": {"name": name, "labels": {"app": name}}, "spec": pod_spec(image)}
+        await cluster.ok("POST", f"/api/v1/namespaces/{namespace}/pods", body)
+
+    async def measured() -> list[Obj]:
+        found: list[Obj] = (await cluster.ok("GET", f"{group}/pods", labelSelector="app=p", limit=100))["items"]
+        return [each for each in found if each["metadata"]["namespace"] == namespace]
+
+    (one,) = await cluster.eventually(measured, "the figures of a pod")
+    assert one["metadata"]["labels"]["app"] == "p"
+    assert datetime.fromisoformat(one["timestamp"]).tzinfo is not None
+    (container,) = one["containers"]
+    assert container["name"] == "postgres"
+    assert quantity(container["usage"]["cpu"]) >= 0
+    assert quantity(container["usage"]["memory"]) > 1024**2
+    assert (await cluster.ok("GET", f"{path}/p"))["containers"][0]["name"] == "postgres"
+    assert (await cluster.ok("GET", path, labelSelector="app=broken"))["items"] == []
+    for absent in ("broken", "nothing"):
+        assert (await cluster.call("GET", f"{path}/{absent}")).status == 404
+    assert (await cluster.call("DELETE", f"{path}/p")).status in (403, 405)

@@ -18,6 +18,9 @@ from provisioning.cluster import KINDS, Cluster, ClusterError, Obj
 from provisioning.sandbox import ApiFault, CrashFault, ImageFault, KubeletFault, Sandbox, UnreadyFault
 from tests.faults.ends import helms
 
+LONG_AWAY = 30.0 if any(name in os.environ for name in ("STOREFLEET_FAULT_RUNS", "STOREFLEET_FAULT_SEEDS")) else 2.0
+"""Seconds that the API server is away now and then: long in the runs that were asked for, not in every test run."""
+
 DELETED_BY_HAND = tuple(
     "Pod PersistentVolumeClaim Service Secret ResourceQuota LimitRange StatefulSet Deployment Ingress NetworkPolicy"
     " Namespace".split()
@@ -99,7 +102,8 @@ class Mischief:
         self._sandbox.faults.add(ApiFault(delay=delay, probability=0.5, times=times))
 
     async def api_away(self, _: Cluster) -> None:
-        await self._sandbox.faults.api_away(self._chance.uniform(0.2, 2))
+        seconds, long = self._chance.uniform(0.2, 2), self._chance.random() < 0.25
+        await self._sandbox.faults.api_away(LONG_AWAY if long else seconds)
 
     async def break_pods(self, _: Cluster) -> None:
         fault = self._chance.choice([ImageFault("*"), CrashFault("*"), UnreadyFault("*"), KubeletFault()])

@@ -110,7 +110,7 @@ async def add_user(parts: Services, email: str, *, admin: bool = False) -> Actor
 async def token_of(parts: Services, actor: Actor) -> str:
     user = await parts.users.by_email(actor.email)
     assert user is not None
-    return await parts.tokens.create(actor, user, "test")
+    return (await parts.tokens.create(actor, user, "test")).token
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ async def test_people_and_tokens(parts: Services, anna: Actor) -> None:
     proof = await parts.sessions.open(dora, address="10.0.0.9", agent="")
     await parts.sessions.close(proof, address="10.0.0.9")
     await parts.sessions.close(proof, address="10.0.0.9")  # has ended already
-    token = await parts.tokens.create(COMMAND_LINE, dora, "ci")
+    token = (await parts.tokens.create(COMMAND_LINE, dora, "ci")).token
     for refused in (parts.users.create(anna, "eve@example.com", "long enough"), parts.tokens.create(anna, dora, "x")):
         with pytest.raises(Exception, match="Only an administrator"):
             await refused

@@ -274,3 +274,27 @@ def as_the_kubelet_reads(text: str) -> str:
         return "$"
 
     return re.sub(r"\$\$|\$\(", replaced, text)
+
+
+class TestSecretsFromElsewhere:
+    def test_external_secrets_is_asked_for_the_secret(self):
+        chosen = {"storeName": "vault", "key": "shops/{namespace}"}
+        objects = render({"secrets": {"provider": "external", "external": chosen}})
+        made = objects["ExternalSecret", "store-secrets"]
+        assert made["apiVersion"] == "external-secrets.io/v1"
+        spec = made["spec"]
+        assert spec["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault"}
+        assert spec["dataFrom"] == [{"extract": {"key": "shops/store-bikes"}}]
+        assert (spec["target"]["name"], spec["target"]["deletionPolicy"]) == ("store-secrets", "Retain")
+        assert spec["target"]["template"]["metadata"]["labels"].items() >= LABELS.items(), "so that it is seen"
+        assert objects["Deployment", "medusa"]["metadata"]["annotations"] == {"storefleet.dev/secrets": "external"}
+
+    def test_without_it_there_is_none(self):
+        objects = render()
+        assert "ExternalSecret" not in {kind for kind, _ in objects}
+        assert "annotations" not in objects["Deployment", "medusa"]["metadata"]
+
+
+def test_the_database_login_is_the_secrets_where_the_database_is_the_stores_own():
+    assert environment(render())["DATABASE_USER"] == ("store-secrets", "database-user")
+    assert environment(render(EXTERNAL))["DATABASE_USER"] == "medusa"

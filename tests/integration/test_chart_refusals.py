@@ -19,6 +19,9 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("secrets.databasePassword", "hunter2", ["/secrets", "'databasePassword' not allowed"]),
     ("postgresql.password", "hunter2", ["/postgresql", "'password' not allowed"]),
     ("ingress.tls.crt", "x", ["/ingress/tls", "'crt' not allowed"]),
+    ("secrets.provider", "external", ["/secrets/external/storeName", "minLength"]),
+    ("secrets.provider", "vault", ["/secrets/provider", "'existing', 'external'"]),
+    ("secrets.external.refreshInterval", "often", ["/secrets/external/refreshInterval", "does not match pattern"]),
     # wrong types
     ("medusa.replicas", "two", ["/medusa/replicas", "got string, want integer"]),
     ("medusa.replicas", 1.5, ["/medusa/replicas", "want integer"]),

@@ -115,7 +115,8 @@ def read_a_log_as_it_comes(served: Served, token: str) -> None:
             assert seen[0] < seen[1], turn
         assert events["again"][0] == events[""][1]
         assert client.get(path, params=query, headers={"Last-Event-ID": "yesterday"}).status_code == 422
-        assert client.get(path, params={"tail": "100000"}).status_code == 422
+        for wrong in ({"tail": "100000"}, {"container": 'x"\r\ny: z'}, {"part": "redis"}):
+            assert client.get(path, params={**query, **wrong}).status_code == 422
         assert client.get("/api/v1/stores/bikeshop/usage", params={"range": "day"}).json()["simulated"] is True
 
 
@@ -150,6 +151,38 @@ def test_the_stream_ends_with_the_store_and_goes_on_behind_the_last_event(served
             seen = next(line for line in stream.iter_lines() if line.startswith("id: "))
             assert int(seen[4:]) > first
         client.delete("/api/v1/stores/streamed")
+
+
+def test_people_are_managed_by_commands_as_well(served: Served) -> None:
+    def done(*arguments: str) -> str:
+        made = command(*arguments, **served.settings)
+        assert made.returncode == 0, made.stderr
+        return made.stdout
+
+    link = done("user", "invite", "Vera@Example.com").split()[-1]
+    assert "/invitation?token=" in link
+    with served.client() as client:
+        account = {"token": link.partition("token=")[2], "password": PASSWORD}
+        assert client.post("/invitation", data=account).status_code == 303
+        assert client.get("/api/v1/me").json()["email"] == "vera@example.com"
+        assert "1 session " in done("user", "sign-out", "vera@example.com")
+        assert client.get("/api/v1/me").status_code == 401
+    wish = ("--scope", "read", "--days", "3", "--name", "ci\x1b[2J")
+    made = done("token", "create", "--user", "vera@example.com", *wish)
+    with served.client(made.split()[-1]) as client:
+        assert client.get("/api/v1/me").json()["scope"] == "read"
+        assert client.post("/api/v1/stores", json={"name": "shop"}).status_code == 403
+        listed = done("token", "list", "--user", "vera@example.com")
+        assert "\x1b" not in listed
+        assert made.split()[-1] not in listed
+        done("token", "revoke", listed.splitlines()[1].split()[0])
+        assert client.get("/api/v1/me").status_code == 401
+    done("user", "role", "vera@example.com", "admin")
+    done("user", "disable", "vera@example.com")
+    rows = {line.split()[0]: line.split()[1:3] for line in done("user", "list").splitlines()}
+    assert rows["vera@example.com"] == ["admin", "disabled"]
+    last = command("user", "disable", EMAIL, **served.settings)
+    assert (last.returncode, "the only administrator" in last.stderr) == (1, True)
 
 
 def test_commands_work_beside_it(served: Served) -> None:

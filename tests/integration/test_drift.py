@@ -10,7 +10,7 @@ import pytest
 from provisioning.decide import Limits
 from provisioning.health import Health
 from provisioning.helm import Helm
-from provisioning.release import RUNNER
+from provisioning.release import RUNNER, is_damaged
 from provisioning.states import State
 from tests.integration.fleet import fleet_on, sandbox_in
 
@@ -78,6 +78,34 @@ async def test_every_object_of_a_store_comes_back(fleet):
         await said(fleet, f"Missing and put back: {kind.lower()}/{name}")
     await until(lambda: healthy(fleet))
     assert len([line for line in await fleet.lines("shop") if line.startswith("Missing")]) == len(OURS), "false drift"
+
+
+def _bare(obj):
+    obj["metadata"]["labels"] = {}
+
+
+def _garbled(obj):
+    obj["data"] = {"release": "aGF4"}
+
+
+@pytest.mark.parametrize("damage", [_bare, _garbled])
+async def test_a_record_of_helms_that_was_damaged_is_made_anew(fleet, damage):
+    (record,) = await _revisions(fleet)
+    await edit(fleet, "Secret", record["metadata"]["name"], damage)
+
+    async def is_whole():
+        found = await _revisions(fleet)
+        return (
+            bool(found) and not any(map(is_damaged, found)) and found[-1]["metadata"]["labels"]["status"] == "deployed"
+        )
+
+    await until(is_whole, within=60)
+    await until(lambda: healthy(fleet), within=60)
+    # And it can be worked with: what drifts is found by it, and it is uninstalled like any other.
+    await fleet.cluster.delete("Service", "medusa", NAMESPACE)
+    await said(fleet, "Missing and put back: service/medusa", within=60)
+    await fleet.delete("shop")
+    await fleet.gone("shop", within=60)
 
 
 async def healthy(fleet):

@@ -13,6 +13,7 @@ from app.services import Services
 from app.status import ClusterStatus
 from provisioning.cluster import Cluster
 from provisioning.database import Database
+from provisioning.health import Health
 from provisioning.models import AuditEntry, Installation
 from provisioning.states import State
 from tests.integration.conftest import BOTH_DATABASES
@@ -46,6 +47,7 @@ async def test_an_engine_on_another_cluster_stands_still_says_so_and_goes_on_whe
                 await fleet.settled("more", within=2)
             assert await namespaces(second.kubeconfig) == []
             assert (await fleet.store("shop")) == store
+            assert fleet.engine.condition(store).health is Health.UNKNOWN
             # An administrator decides otherwise, beside the process that serves.
             async with fleet.database.session() as session:
                 await fleet.database.move_to_cluster(session, await fleet.cluster.uid())

@@ -1,7 +1,9 @@
 """Pages as a browser without scripts gets them, from a really served process."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 
 import httpx
@@ -76,6 +78,22 @@ def test_what_cannot_be_done_at_an_address_is_a_page_of_ours_too(signed_in: http
     answer = signed_in.delete("/stores/nothing")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
     assert "<h1>This cannot be done here</h1>" in answer.text
+
+
+def test_what_breaks_has_an_id_that_leads_to_the_log(signed_in: httpx.Client, served: Served):
+    with closing(sqlite3.connect(served.folder / "data" / "storefleet.db")) as database:
+        database.execute("ALTER TABLE store RENAME TO mislaid")
+        try:
+            answer = signed_in.get("/")
+        finally:
+            database.execute("ALTER TABLE mislaid RENAME TO store")
+    assert answer.status_code == 500
+    assert "<h1>Something went wrong here</h1>" in answer.text
+    assert "sqlalchemy" not in answer.text
+    quote = re.search(r"quote <code>([0-9a-f]{8})</code>", answer.text)
+    assert quote
+    assert f"failure {quote[1]}" in served.log.read_text()
+    assert signed_in.get("/").status_code == 200
 
 
 def test_the_list_opens_as_its_address_says(signed_in: httpx.Client):

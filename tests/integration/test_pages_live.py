@@ -11,7 +11,7 @@ from app.listing import Found, Look
 from app.pages.live import PAUSE, Batch, Live
 from app.services import Services
 from app.status import ClusterStatus
-from provisioning.changes import Change, Changes
+from provisioning.changes import Change, Changes, UserChanges
 
 ANNA = Actor("1", "anna@example.com", False, "session")
 BORIS = Actor("2", "boris@example.com", False, "session")
@@ -38,7 +38,7 @@ class Stores:
 @pytest.fixture
 def services() -> Services:
     status = ClusterStatus("connected")
-    fake: Any = SimpleNamespace(changes=Changes(), stores=Stores(), current=status)
+    fake: Any = SimpleNamespace(changes=Changes(), user_changes=UserChanges(), stores=Stores(), current=status)
     fake.status = lambda: fake.current
     return fake
 
@@ -94,21 +94,6 @@ async def test_many_pages_ask_once_and_each_person_sees_what_they_may(services, 
         ("anna@example.com", None),
         ("boris@example.com", None),
     ]
-
-
-async def test_pages_check_now_and_then_who_reads_them(services, live, monkeypatch):
-    monkeypatch.setattr("app.pages.live.WATCH", 0.01)
-    monkeypatch.setattr("app.pages.live.CHECK", 0.02)
-    checked: list[int] = []
-
-    async def check() -> None:
-        checked.append(1)
-
-    end, leave = live.check_readers(check), live.follow_cluster(lambda status: None)
-    while len(checked) < 3:
-        await asyncio.sleep(0.01)
-    end()
-    leave()
 
 
 async def test_a_page_that_fails_or_leaves_does_not_hold_up_the_others(services, live, caplog):

@@ -24,12 +24,22 @@ PRODUCTION = yaml.safe_load((CHART / "values-prod.yaml").read_text())
 EXTERNAL = {"database": {"kind": "external", "external": {"existingSecret": "database"}}}
 SQLITE = {"replicas": 1, "database": {"kind": "sqlite"}}
 STORE_VALUES = {"medusa": {"replicas": 1}, "labels": {"a": "$(b) {{ c }}"}}
+OIDC = {
+    "issuer": "https://id.example.com/realm",
+    "clientId": "storefleet",
+    "existingSecret": "provider",
+    "domains": ["example.com", "example.org"],
+}
+PLANS = {"tiny": {"cpu": "500m", "memory": "1Gi", "storage": "1Gi"}}
 
 # One of each, in every combination: what holds for all of these holds for the chart.
 CHOICES: list[dict[str, dict[str, Any]]] = [
     {"local": {}, "production": PRODUCTION},
     {"as-is": {}, "embedded": {"database": {"kind": "embedded"}}, "external": EXTERNAL, "sqlite": SQLITE},
-    {"plain": {}, "chosen": {"storeValues": STORE_VALUES, "secrets": {"existingSecret": "ours"}}},
+    {
+        "plain": {},
+        "chosen": {"oidc": OIDC, "storeValues": STORE_VALUES, "plans": PLANS, "secrets": {"existingSecret": "ours"}},
+    },
     {"open": {}, "closed": {"ingress": {"enabled": False}, "networkPolicy": {"enabled": False}}},
 ]
 VARIANTS = {"-".join(names): names for names in product(*CHOICES)}
@@ -88,7 +98,7 @@ class TestEveryVariant:
             assert "helm.sh/chart" not in pod["metadata"]["labels"]
 
     def test_what_the_pods_mount_and_refer_to_is_there_or_the_operators(self, objects: Objects):
-        operators = {("Secret", "ours"), ("Secret", "database"), ("Secret", "storefleet-database")}
+        operators = {("Secret", name) for name in ("ours", "provider", "database", "storefleet-database")}
         for pod in pods(objects):
             for volume in pod["spec"]["volumes"]:
                 for part, kind, key in (
@@ -111,7 +121,9 @@ class TestEveryVariant:
         on_a_file = objects["Deployment", "storefleet"]["spec"]["strategy"] == {"type": "Recreate"}
         assert (f"{PREFIX}DATABASE_URL" not in given) is on_a_file
         texts = {read[name]: value for name, value in given.items() if name in read and isinstance(value, str)}
-        texts.pop("store_values", None)  # a file, which is not here
+        for file in ("store_values", "plans"):  # which are not here
+            if path := texts.pop(file, None):
+                assert Path(path).name in objects["ConfigMap", "storefleet"]["data"]
         Settings(**texts)
 
 
@@ -130,7 +142,14 @@ def test_the_image_is_this_versions():
 
 def test_every_setting_of_the_chart_is_one():
     schema = json.loads((CHART / "values.schema.json").read_text())["properties"]["settings"]["properties"]
-    example = {"capacity": "refuse", "orphans": "clean", "logLevel": "debug"}
+    example: Obj = {
+        "connectionsAnAddress": 99,
+        "capacity": "refuse",
+        "orphans": "clean",
+        "logLevel": "debug",
+        "ingressFrom": "ingress",
+        "egress": "",
+    }
     values = {name: example.get(name, 3) for name in schema}
     given = variables(container(render({"settings": values})))
     for name, value in values.items():
@@ -139,12 +158,23 @@ def test_every_setting_of_the_chart_is_one():
         assert snake.lower() in Settings.model_fields
 
 
+def test_every_setting_can_be_chosen_or_is_the_charts_own():
+    schema = json.loads((CHART / "values.schema.json").read_text())["properties"]["settings"]["properties"]
+    chosen = {"".join("_" + letter.lower() if letter.isupper() else letter for letter in name) for name in schema}
+    by_values = set("database_url store_url ingress_url url store_values plans trusted_proxies".split())
+    by_values |= set("oidc_issuer oidc_client_id oidc_domains oidc_name".split())
+    by_secret = set("key admin_email admin_password metrics_token oidc_client_secret".split())
+    not_in_a_cluster = set("data_dir sandbox_speed lease_namespace".split())  # the image's; nobody's; the pod's own
+    known = chosen | by_values | by_secret | not_in_a_cluster
+    assert Settings.model_fields.keys() ^ known == set(), "add it to `settings` in values.schema.json, or to these"
+
+
 def test_secrets_are_made_once_and_usable():
     secret = render({"admin": {"email": "a@example.com"}})["Secret", "storefleet"]
     data = {key: b64decode(value).decode() for key, value in secret["data"].items()}
     Fernet(data["key"])
     assert data["database-password"].isalnum()  # it stands in a URL
-    assert len(data["database-password"]) >= 24
+    assert all(len(data[key]) >= 20 for key in data)
     assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert ("Secret", "storefleet") not in render({"secrets": {"existingSecret": "ours"}})
 
@@ -245,7 +275,10 @@ def test_the_dashboard_reaches_no_store_but_through_the_ingress_and_no_metadata(
 def test_a_prometheus_can_be_told():
     monitor = render({"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}})
     spec = monitor["ServiceMonitor", "storefleet"]["spec"]
-    assert spec["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
+    credentials = {"name": "storefleet", "key": "metrics-token"}
+    way = {"port": "http", "path": "/metrics", "interval": "30s", "authorization": {"credentials": credentials}}
+    assert spec["endpoints"] == [way]
+    assert variables(container(monitor))[f"{PREFIX}METRICS_TOKEN"] == tuple(credentials.values())
     assert monitor["ServiceMonitor", "storefleet"]["metadata"]["labels"]["release"] == "prometheus"
     assert ("ServiceMonitor", "storefleet") not in render()
 
@@ -257,6 +290,7 @@ REFUSED: list[tuple[str, Any, list[str]]] = [
     ("admin.password", "hunter2", ["/admin", "'password' not allowed"]),
     ("database.kind", "mysql", ["/database/kind", "'embedded', 'external', 'sqlite'"]),
     ("database.kind", "external", ["/database/external/existingSecret", "minLength"]),
+    ("oidc.issuer", "https://id.example.com", ["/oidc/clientId", "minLength"]),
     ("replicas", 0, ["/replicas", "minimum"]),
     ("replicas", "2", ["/replicas", "got string, want integer"]),
     ("url", "storefleet.example.com", ["/url", "does not match pattern"]),

@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from provisioning import renewal, rotation, wishes
 from provisioning.models import AuditEntry, Store, StoreSecret
 from provisioning.rotation import Part
+from provisioning.sandbox.faults import ApiFault
 from provisioning.secrets import generate
 from provisioning.states import State
 from tests import postgres
@@ -111,6 +112,19 @@ async def test_one_after_the_other(shop):
     logins = claim["metadata"]["annotations"]["sandbox.storefleet.dev/logins"]
     assert "medusa_2" not in logins
     assert '"medusa": null' in logins
+
+
+async def test_what_is_in_the_way_is_told_and_then_it_goes_on(shop, sandbox):
+    fault = sandbox.faults.add(ApiFault(403, verbs=("get",), kinds=("Pod",)))
+    await ask(shop)
+    async with asyncio.timeout(30):
+        while "New secrets wait: no command can be run in pod postgres-0: HTTP 403" not in await shop.lines("shop"):
+            await asyncio.sleep(0.05)
+    before = await row(shop)
+    assert (before.generation, shop.sealer.unseal(before.sealed)) == (1, await secret(shop))
+    sandbox.faults.remove(fault)
+    shop.engine.poke("shop")
+    await rotated(shop, 2)
 
 
 @pytest.mark.parametrize(("step", "turn"), [("_tell_database", 0), ("_write", 0), ("_tell_database", 1)])

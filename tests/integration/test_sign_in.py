@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlmodel import col, select, update
 
 from app import sign_in, startup
-from app.actor import COMMAND_LINE, Actor
+from app.actor import COMMAND_LINE, Actor, Scope
 from app.command_error import CommandError
 from app.guard import Guard
 from app.models import Token, User, UserSession
@@ -55,8 +55,8 @@ async def test_in_and_out(browser: httpx.AsyncClient, parts: Services, dora: Use
     assert "Path=/" in cookie
     assert "Secure" not in cookie  # over plain HTTP the browser would drop it
     proof = browser.cookies["storefleet"]
-    assert await parts.sessions.actor(proof) == Actor(dora.id, EMAIL, admin=False, via="session")
     [row] = await sessions(parts)
+    assert await parts.sessions.actor(proof) == Actor(dora.id, EMAIL, admin=False, via="session", session_id=row.id)
     assert proof not in row.id_hash
     assert (await browser.get("/sign-in")).status_code == 303  # nothing to sign in to
     answer = await browser.post("/sign-out")
@@ -167,7 +167,7 @@ async def test_sessions_end(parts: Services, dora: User) -> None:
 @BOTH_DATABASES
 async def test_a_disabled_user_is_out_at_once(browser: httpx.AsyncClient, parts: Services, dora: User) -> None:
     proof = await parts.sessions.open(dora, address="", agent="")
-    token = await parts.tokens.create(COMMAND_LINE, dora, "test")
+    token = (await parts.tokens.create(COMMAND_LINE, dora, "test")).token
     assert await parts.tokens.actor(token)
     async with parts.database.session() as session:
         await session.exec(update(User).values(disabled=True))
@@ -184,7 +184,7 @@ async def test_tokens(parts: Services, anna: Actor, boris: Actor) -> None:
     known = await parts.tokens.actor(token)
     async with parts.database.session() as session:
         row = (await session.exec(select(Token))).one()
-    assert known == replace(anna, token_id=row.id)
+    assert known == replace(anna, token_id=row.id, scope=Scope.WRITE)
     assert token not in row.hash
     assert row.last_used_at is not None
     with pytest.raises(Problem) as refused:

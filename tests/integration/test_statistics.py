@@ -23,14 +23,16 @@ from tests.integration.conftest import BOTH_DATABASES, token_of
 NOON = datetime(2026, 11, 25, 12, 20, tzinfo=UTC)
 
 
-async def attempt(
-    parts: Services, *, ago: timedelta, seconds: float = 10, code: str = "", again: bool = False, number: int = 1
-) -> None:
+def attempt(*, ago: timedelta, seconds: float = 10, code: str = "", again: bool = False) -> Attempt:
+    """One that ended so long before noon."""
     ended = NOON - ago
+    began = ended - timedelta(seconds=seconds)
+    return Attempt(store_id="x", began_at=began, ended_at=ended, seconds=seconds, again=again, code=code)
+
+
+async def add(parts: Services, *attempts: Attempt) -> None:
     async with parts.database.session() as session:
-        for _ in range(number):
-            began = ended - timedelta(seconds=seconds)
-            session.add(Attempt(store_id="x", began_at=began, ended_at=ended, seconds=seconds, again=again, code=code))
+        session.add_all(attempts)
         await session.commit()
 
 
@@ -41,11 +43,14 @@ async def figures(parts: Services, span: Span):
 
 @BOTH_DATABASES
 async def test_percentiles_are_the_nearest_rank_overall_and_step_by_step(parts: Services):
-    for second in range(1, 101):  # 1 s to 100 s, one of each, spread over three hours
-        await attempt(parts, ago=timedelta(hours=second % 3), seconds=second)
-    await attempt(parts, ago=timedelta(hours=30), seconds=9999)  # too long ago for a day
-    await attempt(parts, ago=timedelta(0), seconds=9999, again=True)  # no first time
-    await attempt(parts, ago=timedelta(0), seconds=9999, code="image_missing")  # it did not become READY
+    # 1 s to 100 s, one of each, spread over three hours
+    await add(parts, *(attempt(ago=timedelta(hours=second % 3), seconds=second) for second in range(1, 101)))
+    await add(
+        parts,
+        attempt(ago=timedelta(hours=30), seconds=9999),  # too long ago for a day
+        attempt(ago=timedelta(0), seconds=9999, again=True),  # no first time
+        attempt(ago=timedelta(0), seconds=9999, code="image_missing"),  # it did not become READY
+    )
     found = await figures(parts, Span.DAY)
     assert found.provisioning.model_dump() == {"count": 100, "p50": 50, "p95": 95, "p99": 99}
     assert (found.ready, found.failed, found.failure_rate) == (101, 1, pytest.approx(1 / 102))
@@ -58,15 +63,14 @@ async def test_percentiles_are_the_nearest_rank_overall_and_step_by_step(parts: 
 
 @BOTH_DATABASES
 async def test_few_have_percentiles_too(parts: Services):
-    await attempt(parts, ago=timedelta(0), seconds=7)
+    await add(parts, attempt(ago=timedelta(0), seconds=7))
     assert (await figures(parts, Span.HOUR)).provisioning.model_dump() == {"count": 1, "p50": 7, "p95": 7, "p99": 7}
 
 
 @BOTH_DATABASES
 async def test_failures_are_told_by_cause_the_most_frequent_first(parts: Services):
-    await attempt(parts, ago=timedelta(minutes=1), code="unschedulable", number=2)
-    await attempt(parts, ago=timedelta(minutes=2), code="image_missing", number=5)
-    await attempt(parts, ago=timedelta(minutes=3), number=3)
+    for code, number in (("unschedulable", 2), ("image_missing", 5), ("", 3)):
+        await add(parts, *(attempt(ago=timedelta(minutes=number), code=code) for _ in range(number)))
     found = await figures(parts, Span.HOUR)
     assert [(each.code, each.count) for each in found.failures] == [("image_missing", 5), ("unschedulable", 2)]
     assert found.failure_rate == 0.7
@@ -99,10 +103,10 @@ async def test_steps_lie_side_by_side_and_nothing_is_counted_twice_or_lost(parts
     assert empty.ready_an_hour == 0
     assert [step.at for step in empty.steps] == [empty.since + number * steps.width for number in range(steps.count)]
     assert empty.steps[-1].at <= NOON < empty.steps[-1].at + steps.width
-    for step in empty.steps:  # one at the very begin of each, one just before the next
-        await attempt(parts, ago=NOON - step.at)
-        await attempt(parts, ago=NOON - min(step.at + steps.width - timedelta(milliseconds=1), NOON))
-    await attempt(parts, ago=NOON - empty.since + timedelta(microseconds=1))
+    # One at the very begin of each, one just before the next, and one that is too old.
+    ends = [min(step.at + steps.width - timedelta(milliseconds=1), NOON) for step in empty.steps]
+    times = [empty.since - timedelta(milliseconds=1), *(step.at for step in empty.steps), *ends]
+    await add(parts, *(attempt(ago=NOON - time) for time in times))
     found = await figures(parts, span)
     assert [step.ready for step in found.steps] == [2] * steps.count
     assert found.ready == 2 * steps.count
@@ -146,14 +150,17 @@ async def test_only_administrators_see_them(parts: Services, client: httpx.Async
     assert (await client.get("/api/v1/platform/statistics", params={"range": "9y"})).status_code == 422
 
 
-async def test_an_answer_is_given_again_for_a_moment_only(parts: Services, admin: Actor, monkeypatch):
+async def test_an_answer_is_given_again_for_a_while_only(parts: Services, admin: Actor, monkeypatch):
+    monkeypatch.setattr("app.statistics.KEPT", 3600)
+    monkeypatch.setattr("app.statistics.KEPT_AT_MOST", 3600)
     assert (await parts.statistics.over(admin, Span.MONTH)).ready == 0
     async with parts.database.session() as session:
         session.add(Attempt(store_id="x", began_at=now(), ended_at=now(), seconds=1, again=False, code=""))
         await session.commit()
-    monkeypatch.setattr("app.statistics.KEPT", 0)
-    monkeypatch.setattr("app.statistics.KEPT_TIMES", 0)
-    assert (await parts.statistics.over(admin, Span.WEEK)).ready == 1  # a count does not hide another's
+    assert (await parts.statistics.over(admin, Span.MONTH)).ready == 0
+    monkeypatch.setattr("app.statistics.KEPT_AT_MOST", 0)
+    assert (await parts.statistics.over(admin, Span.WEEK)).ready == 1  # one span's answer is not another's
+    assert (await parts.statistics.over(admin, Span.WEEK)).until < (await parts.statistics.over(admin, Span.WEEK)).until
 
 
 @BOTH_DATABASES

@@ -14,8 +14,8 @@ values_table = runpy.run_path(str(CHARTS / "values_table.py"))
 
 # Objects whose keys the user chooses, by what they are for.
 FREE = {"labels", "annotations", "nodeSelector", "settings"}
-# Another chart's values, which are checked where that chart is installed.
-FOREIGN = {"storeValues"}
+# What Storefleet reads from a file, and checks there: another chart's values, plans.
+FOREIGN = {"storeValues", "plans"}
 
 
 class Chart:

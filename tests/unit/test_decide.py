@@ -11,6 +11,7 @@ from provisioning.decide import Desired, Do, Limits, Observed, Presence, decide
 from provisioning.drift import Drift
 from provisioning.failures import Finding, Reason
 from provisioning.release import Release
+from provisioning.rotation import Stage
 from provisioning.states import State
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -18,6 +19,7 @@ LIMITS = Limits()
 DRIFT = Drift({"kind": "Secret", "metadata": {"name": "store-secrets"}}, "storefleet")
 LASTING = Finding(Reason("image_pull", "PostgreSQL pod failed to start: ImagePullBackOff"), lasting=True)
 PASSING = replace(LASTING, lasting=False)
+REFUSED = Finding(Reason("database_refused", "Medusa pod failed to start: the database refuses it"), lasting=True)
 UP = Observed(namespace=Presence.THERE, release=Release.IN_SYNC)
 
 
@@ -51,6 +53,16 @@ def step(state, observed, *, age=1.0, destroy_at=None, destroying=True, untended
         (State.READY, Observed(namespace=Presence.THERE, drift=(DRIFT,)), Do.APPLY),
         (State.READY, Observed(namespace=Presence.THERE), Do.INSTALL),
         (State.READY, replace(UP, release=Release.OUT_OF_SYNC), Do.WAIT),
+        (State.READY, replace(UP, secrets=Stage.PREPARE), Do.PREPARE_SECRETS),
+        (State.READY, replace(UP, secrets=Stage.RESTART), Do.RESTART_SHOP),
+        (State.READY, replace(UP, secrets=Stage.RETIRE), Do.RETIRE_SECRETS),
+        (State.READY, replace(UP, secrets=Stage.RETIRE, drift=(DRIFT,)), Do.APPLY),  # the Secret first
+        (State.READY, replace(UP, secrets=Stage.WAIT), Do.WAIT),
+        (State.PROVISIONING, replace(UP, secrets=Stage.PREPARE), Do.PROBE),  # once it is READY
+        (State.PROVISIONING, replace(UP, secrets=Stage.MAKE_LOGIN, finding=REFUSED), Do.MAKE_LOGIN),
+        (State.PROVISIONING, replace(UP, secrets=Stage.NO_LOGIN, finding=REFUSED), Do.WAIT),
+        (State.PROVISIONING, replace(UP, finding=REFUSED), Do.MARK_FAILED),
+        (State.DELETING, replace(UP, secrets=Stage.RETIRE), Do.UNINSTALL),
         (State.DELETING, UP, Do.UNINSTALL),
         (State.DELETING, replace(UP, release=Release.FAILED), Do.UNINSTALL),
         (State.DELETING, replace(UP, release=Release.LOCKED, release_at=NOON), Do.WAIT),

@@ -40,6 +40,7 @@ def test_a_line_without_a_time_is_kept_whole():
         ("<script>alert(1)</script>", "<script>alert(1)</script>"),  # markup is text: the page shows it as such
         ("postgres://medusa:hunter22@postgres/medusa", "postgres://medusa:***@postgres/medusa"),
         ('{"password": "hunter22"}', '{"password": "***"}'),
+        ("STATEMENT: ALTER ROLE x PASSWORD 'it''s one' VALID", "STATEMENT: ALTER ROLE x PASSWORD '***' VALID"),
         ("Authorization: Bearer   abcdef", "Authorization: Bearer   ***"),
     ],
 )

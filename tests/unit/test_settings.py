@@ -1,5 +1,6 @@
 """What settings may be, and the sentence for each that may not."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from app import startup
 from app.command_error import CommandError
 from app.settings import Settings, load, split_keys
+from provisioning.plans import PLANS, use
 from provisioning.secrets import new_key
 
 
@@ -41,6 +43,8 @@ def test_what_is_empty_is_as_good_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("LOG_LEVEL", "WARNING"),
         ("AT_ONCE", "3"),
         ("LEASE_NAMESPACE", "storefleet-system"),
+        ("EGRESS", "203.0.113.0/24:443, 198.51.100.7:587"),
+        ("INGRESS_FROM", "ingress-nginx/app.kubernetes.io/name=ingress-nginx, 10.0.0.7"),
     ],
 )
 def test_good_ones(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -70,6 +74,11 @@ def test_good_ones(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> No
         ("INGRESS_URL", "http://", "http:// or https://"),
         ("KEY", "hunter2", "is not a Fernet key"),
         ("STORE_VALUES", "/nowhere.yaml", "names a file that is not there"),
+        ("PLANS", "/nowhere.yaml", "names a file that is not there"),
+        ("EGRESS", "pay.example.com:443", "write a network and a port"),
+        ("EGRESS", "0.0.0.0/0", "write a network and a port"),
+        ("EGRESS", "169.254.169.254:80", "must never reach 169.254.169.254"),
+        ("INGRESS_FROM", "Ingress_Nginx", "write NAMESPACE"),
         ("LOG_LEVEL", "loud", "'debug', 'info'"),
         ("AT_ONCE", "many", "integer"),
         ("AT_ONCE", "0", "greater than or equal to 1"),
@@ -141,3 +150,29 @@ def test_values_that_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "values.yaml").write_text(text)
     with pytest.raises(CommandError, match="STOREFLEET_STORE_VALUES"):
         startup.overlay(Settings(store_values=tmp_path / "values.yaml"))
+
+
+@pytest.fixture
+def own_plans() -> Iterator[None]:
+    """What a process is told of plans is taken back."""
+    before = dict(PLANS)
+    yield
+    use(before)
+
+
+@pytest.mark.usefixtures("own_plans")
+def test_the_operators_plans(tmp_path: Path) -> None:
+    (tmp_path / "plans.yaml").write_text("small: {storage: 8Gi}\ntiny: {cpu: 1, memory: 1Gi, storage: 500Mi}\n")
+    unfit = startup.use_plans(Settings(plans=tmp_path / "plans.yaml"), {})
+    assert PLANS["small"].storage == "8Gi"
+    assert list(unfit) == ["tiny"]
+    assert "storage of 1024Mi, its quota is 500Mi" in unfit["tiny"]
+    bigger = {"postgresql": {"persistence": {"size": "9Gi"}}}
+    assert set(startup.use_plans(Settings(), bigger)) == {"small", "tiny"}
+
+
+@pytest.mark.parametrize("text", ["a: [", "- small", "small: {disk: 1Gi}", "new: {cpu: 1}"])
+def test_plans_that_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plans.yaml").write_text(text)
+    with pytest.raises(CommandError, match="STOREFLEET_PLANS"):
+        startup.use_plans(Settings(plans=tmp_path / "plans.yaml"), {})

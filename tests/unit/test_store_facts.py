@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from app import texts
-from app.pages.store_facts import failure, split_hint
+from app.inside_views import PartsView
+from app.pages.store_facts import failure, sources, split_hint
 from app.store_views import ReasonView, StoreView
 from provisioning.failures import ADMIN, OWNER
 from provisioning.failures.causes import CAUSES
@@ -62,3 +63,32 @@ def test_what_goes_on_by_itself_is_not_to_be_retried():
     assert it is not None
     assert it["passing"]
     assert it["hint"] == texts.FAILURE["ask_admin_passing"]
+
+
+def view(**pods: list[str]) -> PartsView:
+    """`pods`: of each part, the newest first."""
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+
+    def pod(name: str, part: str) -> dict[str, object]:
+        container = {"name": part, "image": "", "ready": True, "state": "running", "since": at, "restarts": 0}
+        return {"name": name, "ready": True, "leaving": False, "since": at, "containers": [{**container, "had_run": 0}]}
+
+    known = {"health": "ok", "note": "", "detail": "", "since": at, "image": "", "restarts": 0}
+    items = [{**known, "key": key, "pods": [pod(each, key) for each in names]} for key, names in pods.items()]
+    return PartsView.model_validate({"cluster": "connected", "items": items, "warnings": []})
+
+
+def test_the_log_that_somebody_reads_stays_the_same_while_pods_come_and_go():
+    def shown(**pods: list[str]) -> list[tuple[str, str, str]]:
+        return [(each["part"], each["pod"], each["container"]) for each in sources(view(**pods))]
+
+    stays = [("medusa", "", "medusa"), ("postgres", "", "postgres")]
+    assert shown(postgres=["postgres-0"], medusa=["medusa-a"]) == stays
+    assert shown(postgres=["postgres-0"], medusa=[]) == stays
+    assert shown(postgres=["postgres-0"], medusa=["medusa-b", "medusa-a"]) == [
+        stays[0],
+        ("medusa", "medusa-b", "medusa"),
+        ("medusa", "medusa-a", "medusa"),
+        stays[1],
+    ]
+    assert shown(medusa=["medusa-a"]) == stays[:1]  # a database of somebody else's

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -13,7 +13,7 @@ def upgrade() -> None:
     op.add_column("store_secret", sa.Column("generation", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("store_secret", sa.Column("next", sa.LargeBinary(), nullable=True))
     op.add_column("store_secret", sa.Column("former_login", sa.String(), nullable=True))
-    op.add_column("store_secret", sa.Column("granted_on", sa.String(), nullable=False, server_default=""))
+    op.add_column("store_secret", sa.Column("granted_on", sa.String(), nullable=True))
 
 
 def downgrade() -> None:

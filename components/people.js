@@ -1,0 +1,167 @@
+// See people.py.
+export default {
+  props: { found: Object, invitations: Array, texts: Object, me: String, usual: Number },
+  emits: ["search", "more", "invite", "take-back", "open", "role", "limit", "disable", "end"],
+  template: `
+    <div class="people">
+      <header class="page-head">
+        <h1>{{ texts.title }}</h1>
+        <button class="btn primary" type="button" @click="ask"><i class="icon" data-icon="plus"></i>{{ texts.invite }}</button>
+      </header>
+      <label class="find"><span class="unseen">{{ texts.search }}</span><i class="icon" data-icon="search"></i><input class="input" type="search" v-model="q" :placeholder="texts.search" maxlength="100" @input="search"></label>
+      <div class="card rows" v-if="found.items.length">
+        <table>
+          <thead><tr><th scope="col">{{ texts.columns.person }}</th><th scope="col">{{ texts.columns.stores }}</th><th scope="col">{{ texts.columns.seen }}</th><th scope="col"><span class="unseen">{{ texts.columns.manage }}</span></th></tr></thead>
+          <tbody><tr v-for="each in found.items" :key="each.id" :class="{ out: each.disabled }">
+            <td><bdi class="name">{{ each.email }}</bdi> <span class="tag" v-if="each.email === me">{{ texts.you }}</span>
+              <span class="quiet beneath">{{ role(each) }}<template v-if="each.disabled"> · <b class="wrong">{{ texts.disabled }}</b></template><template v-if="each.identity"> · {{ texts.by_identity }}</template></span></td>
+            <td class="number">{{ stores(each) }}</td>
+            <td><time v-if="each.last_seen_at" :datetime="each.last_seen_at" :title="moment(each.last_seen_at)">{{ ago(each.last_seen_at) }}</time><span class="quiet" v-else>{{ texts.never }}</span></td>
+            <td><button class="btn compact" type="button" @click="open(each)" :aria-label="texts.manage_named.replace('{name}', each.email)">{{ texts.manage }}</button></td>
+          </tr></tbody>
+        </table>
+        <div class="more" v-if="found.next"><button class="btn compact" type="button" @click="$emit('more', q, found.next)">{{ texts.more }}</button></div>
+      </div>
+      <div class="card nothing" v-else role="status"><b>{{ texts.none_title }}</b><p class="quiet">{{ texts.none }}</p></div>
+      <section v-if="invitations.length" class="invitations">
+        <h2>{{ texts.invitations }}</h2>
+        <ul class="card lines">
+          <li v-for="each in invitations" :key="each.id">
+            <div><bdi class="name">{{ each.email }}</bdi><span class="quiet beneath">{{ invited_by(each) }}</span></div>
+            <button class="btn compact danger" type="button" @click="$emit('take-back', each.id)" :aria-label="texts.take_back_named.replace('{name}', each.email)">{{ texts.take_back }}</button>
+          </li>
+        </ul>
+      </section>
+
+      <dialog class="sheet" ref="invite" aria-labelledby="invite-title" @click.self="$refs.invite.close()">
+        <form v-if="!link" @submit.prevent="invite">
+          <h2 id="invite-title">{{ texts.invite_title }}</h2>
+          <p class="quiet">{{ texts.invite_lead }}</p>
+          <label class="field"><span>{{ texts.email }}</span><input class="input" type="email" v-model="email" ref="email" maxlength="254" autocomplete="off" autocapitalize="none" spellcheck="false" required :aria-invalid="refused ? 'true' : null" :aria-describedby="refused ? 'invite-wrong' : null"></label>
+          <fieldset class="choices"><legend class="legend">{{ texts.role }}</legend>
+            <label v-for="each in ['owner', 'admin']" :key="each" class="choice"><input type="radio" name="invite-role" :value="each" v-model="invite_role"><span><b>{{ texts.roles[each] }}</b><span class="quiet">{{ texts["role_" + each] }}</span></span></label>
+          </fieldset>
+          <div class="error" id="invite-wrong" v-if="refused" role="alert"><i class="icon" data-icon="alert"></i>{{ refused }}</div>
+          <div class="actions">
+            <button class="btn" type="button" @click="$refs.invite.close()">{{ texts.cancel }}</button>
+            <button class="btn primary" type="submit" :aria-busy="busy ? 'true' : null">{{ busy ? texts.inviting : texts.invite_submit }}</button>
+          </div>
+        </form>
+        <form v-else @submit.prevent="$refs.invite.close()">
+          <h2 id="invite-title">{{ texts.invited_title.replace("{name}", email) }}</h2>
+          <p class="quiet">{{ texts.invited_lead }}</p>
+          <div class="once"><input class="input" readonly :value="link" :aria-label="texts.link" ref="link" @focus="$event.target.select()"><button class="btn" type="button" @click="copy"><i class="icon" data-icon="copy"></i>{{ texts.copy }}</button></div>
+          <div class="actions"><button class="btn primary" type="submit">{{ texts.close }}</button></div>
+        </form>
+      </dialog>
+
+      <dialog class="sheet" ref="manage" aria-labelledby="manage-title" @click.self="$refs.manage.close()" @close="person = null">
+        <form v-if="person" @submit.prevent="save_limit">
+          <h2 id="manage-title"><bdi>{{ person.email }}</bdi></h2>
+          <p class="notice" v-if="person.disabled">{{ texts.disabled_text }}</p>
+          <fieldset class="choices" :disabled="busy"><legend class="legend">{{ texts.role }}</legend>
+            <label v-for="each in ['owner', 'admin']" :key="each" class="choice"><input type="radio" name="role" :value="each" v-model="chosen" @change="change('role', each === 'admin')"><span><b>{{ texts.roles[each] }}</b><span class="quiet">{{ texts["role_" + each] }}</span></span></label>
+          </fieldset>
+          <div>
+            <span class="legend">{{ texts.limit }}</span>
+            <p class="quiet" v-if="person.admin">{{ texts.limit_admin }}</p>
+            <div class="limit" v-else>
+              <label class="check"><input type="radio" name="limit" :checked="!own" @change="own = false">{{ texts.limit_usual.replace("{n}", usual) }}</label>
+              <label class="check"><input type="radio" name="limit" :checked="own" @change="own = true">{{ texts.limit_own }}</label>
+              <input class="input" type="number" min="0" max="10000" step="1" v-model.number="number" :disabled="!own" :aria-label="texts.limit" required>
+              <button class="btn" type="submit" :disabled="busy || limit() === person.store_limit">{{ texts.save }}</button>
+            </div>
+          </div>
+          <div>
+            <span class="legend">{{ texts.sessions }}</span>
+            <p class="quiet" v-if="!sessions">{{ texts.loading }}</p>
+            <p class="quiet" v-else-if="!sessions.length">{{ texts.nowhere }}</p>
+            <ul v-else class="lines inner">
+              <li v-for="each in sessions" :key="each.id"><div><bdi>{{ browser(each) }}</bdi><span class="quiet beneath">{{ about(each) }}</span></div>
+                <button class="btn compact" type="button" @click="change('end', each.id)" :aria-label="texts.end_named.replace('{name}', browser(each))">{{ texts.end }}</button></li>
+            </ul>
+          </div>
+          <div class="error" v-if="refused" role="alert"><i class="icon" data-icon="alert"></i>{{ refused }}</div>
+          <div v-if="sure" class="sure" role="group" :aria-label="texts.disable"><p>{{ texts.disable_text.replace("{name}", person.email) }}</p>
+            <div><button class="btn" type="button" @click="sure = false">{{ texts.disable_keep }}</button><button class="btn danger solid" type="button" ref="sure" @click="change('disable', true)">{{ texts.disable_submit }}</button></div></div>
+          <div class="actions">
+            <button v-if="person.disabled" class="btn" type="button" @click="change('disable', false)">{{ texts.enable }}</button>
+            <button v-else-if="!sure" class="btn danger" type="button" @click="be_sure">{{ texts.disable }}</button>
+            <button class="btn" type="button" v-if="sessions && sessions.length" @click="change('end', '')">{{ texts.end_all }}</button>
+            <button class="btn" type="button" @click="$refs.manage.close()">{{ texts.close }}</button>
+          </div>
+        </form>
+      </dialog>
+    </div>`,
+  data: () => ({ q: "", email: "", invite_role: "owner", link: "", person: null, chosen: "", sessions: null, own: false, number: 0, sure: false, busy: false, refused: "", tick: 0 }),
+  mounted() { this.ticker = setInterval(() => this.tick++, 30000); },
+  unmounted() { clearInterval(this.ticker); clearTimeout(this.typing); },
+  methods: {
+    role(each) { return this.texts.roles[each.admin ? "admin" : "owner"]; },
+    stores(each) {
+      if (each.admin) return this.texts.stores_any.replace("{n}", each.stores);
+      return Storefleet.say(this.texts.stores_of, { n: each.stores, of: each.store_limit ?? this.usual });
+    },
+    ago(time) { return this.tick >= 0 && Storefleet.ago(time); },
+    moment: (time) => Storefleet.moment(time),
+    invited_by(each) {
+      const time = Storefleet.age((Date.parse(each.expires_at) - Storefleet.now()) / 1000);
+      return Storefleet.say(this.texts.invited_by, { role: this.role(each), by: each.invited_by, time });
+    },
+    browser(each) { return Storefleet.browserName(each.agent, this.texts); },
+    about(each) { return Storefleet.say(this.texts.session_about, { address: each.address, ago: Storefleet.ago(each.last_seen_at), since: Storefleet.ago(each.created_at) }); },
+    search() {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => this.$emit("search", this.q), 200);
+    },
+    ask() {
+      Object.assign(this, { email: "", invite_role: "owner", link: "", busy: false, refused: "" });
+      this.$refs.invite.showModal();
+      this.$nextTick(() => this.$refs.email.focus());
+    },
+    invite() {
+      if (this.busy) return;
+      Object.assign(this, { busy: true, refused: "" });
+      this.$emit("invite", this.email, this.invite_role === "admin");
+    },
+    invited(email, link) {
+      Object.assign(this, { email, link, busy: false });
+      this.$nextTick(() => this.$refs.link.focus());
+    },
+    async copy() {
+      await Storefleet.copy(this.link, this.$refs.invite);
+      Storefleet.toast(this.texts.copied);
+    },
+    open(each) {
+      Object.assign(this, { sessions: null, busy: false, refused: "" });
+      this.take(each);
+      this.$refs.manage.showModal();
+      this.$emit("open", each.email);
+    },
+    take(person) {
+      Object.assign(this, { person, chosen: person.admin ? "admin" : "owner", sure: false, own: person.store_limit !== null, number: person.store_limit ?? this.usual });
+    },
+    limit() { return this.own ? this.number : null; },
+    save_limit() { if (!this.person.admin) this.change("limit", this.limit()); },
+    be_sure() {
+      this.sure = true;
+      this.$nextTick(() => this.$refs.sure.focus());
+    },
+    change(what, value) {
+      if (this.busy) return;
+      Object.assign(this, { busy: true, refused: "" });
+      this.$emit(what, this.person.email, value);
+    },
+    opened(sessions) { this.sessions = sessions; },
+    changed(person) {
+      this.busy = false;
+      if (this.person?.email !== person.email) return;
+      this.take(person);
+      Storefleet.toast(this.texts.saved);
+    },
+    refuse(sentence) {
+      Object.assign(this, { busy: false, refused: sentence });
+      if (this.person) this.chosen = this.person.admin ? "admin" : "owner"; // as it still is
+    },
+  },
+};
