@@ -57,7 +57,7 @@ def owner(folder: Path) -> Iterator[tuple[Any, httpx.AsyncClient, asyncio.Runner
                 await session.commit()
             actor = Actor(user.id, user.email, False, "token")
             await parts.stores.create(actor, OWN)
-            return await parts.tokens.create(actor, user, "test")
+            return (await parts.tokens.create(actor, user, "test")).token
 
         token = runner.run(prepare())
         application = api.build(parts)

@@ -43,6 +43,7 @@ def addresses(page: Page) -> list[str]:
 def test_no_page_asks_another_server_or_breaks_the_policy(open_page, dashboard: Dashboard):
     """All that can be reached by following links, and those that nobody leads to."""
     page = open_page("/", width=800)
+    page.set_default_navigation_timeout(60_000)
     page.context.add_init_script(WATCH)
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(request.url))
