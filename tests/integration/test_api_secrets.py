@@ -5,6 +5,7 @@ import pytest
 from sqlmodel import select
 
 from app.actor import Actor
+from app.audit import AuditFilter
 from app.problems import Problem
 from app.services import Services
 from provisioning.models import StoreSecret
@@ -41,7 +42,7 @@ async def test_new_secrets_lie_beside_those_in_force(ready: httpx.AsyncClient, p
     assert {key for key in new if new[key] == old[key]} == {"admin-email"}
     told = (await ready.get(f"{STORES}/bikeshop/events")).json()["items"]
     assert [each["message"] for each in told][1:] == ["New secrets requested by anna@example.com"]
-    entries = (await parts.audit.list(admin, action="store.rotate")).items
+    entries = (await parts.audit.list(admin, AuditFilter(action="store.rotate"))).items
     assert [(each.actor, each.outcome, each.detail) for each in entries] == [
         ("anna@example.com", "ok", {"secrets": ["admin", "database", "sessions"]})
     ]
