@@ -26,7 +26,8 @@ from provisioning.models import Attempt, AuditEntry, Outcome, Store, now
 from provisioning.states import State
 
 KEPT = 1.0  # seconds, at least, that an answer is given again: many pages that follow one change cost as much as one
-KEPT_TIMES = 20  # as long as it took: however much there is to count, it takes the twentieth part of the time
+KEPT_TIMES = 20  # as long as it took: however much there is to count, it takes the twentieth part of the time;
+KEPT_AT_MOST = 15.0  # seconds: who looks is not left behind for longer
 PERCENTILES = (50, 95, 99)
 _AUDITED = {"store.create": "requested", "store.deleted": "deleted"}
 
@@ -121,7 +122,7 @@ class Statistics:
                 async with self._database.session() as session:
                     figures = await count(session, span, now())
                 ended = time.monotonic()
-                self._known[span] = (ended + max(KEPT, KEPT_TIMES * (ended - begun)), figures)
+                self._known[span] = (ended + min(max(KEPT, KEPT_TIMES * (ended - begun)), KEPT_AT_MOST), figures)
         return figures
 
 

@@ -260,7 +260,8 @@ async def _measure(
     ]
     _spread(f"{what} seen in the browser", drawn)
     missed = len(written) * (VISITORS + BROWSERS) - len(delays) - len(drawn)
-    print(f"    changes never shown: {missed} of {len(written) * (VISITORS + BROWSERS)}")
+    of = len(written) * (VISITORS + BROWSERS)
+    print(f"    overtaken by the same store's next change, so not seen themselves: {missed} of {of}")
     print(f"{'    CPU of the server':58} {100 * used / took:7.2f} % of a core", flush=True)
 
 

@@ -31,22 +31,10 @@
     popup.replaceChildren(...["lost", "again"].map((key) => Object.assign(document.createElement("span"), { textContent: notices.dataset[key] })));
   });
 
-  // Who signs out in one tab does so in all: the others are led to the form.
-  const SIGNED_OUT = "storefleet.signed-out", LEAVING = "storefleet.leaving";
-  addEventListener("storage", (event) => event.key === SIGNED_OUT && event.newValue && location.reload());
+  // Drafts are nobody else's business.
   document.addEventListener("submit", (event) => {
-    if (!event.target.matches("[data-signs-out]")) return;
-    try {
-      sessionStorage.clear(); // drafts are nobody else's business
-      sessionStorage.setItem(LEAVING, "yes");
-    } catch { /* the server tells the others as well, a little later */ }
+    if (event.target.matches("[data-signs-out]")) try { sessionStorage.clear(); } catch { /* there are none */ }
   });
-  try {
-    if (location.pathname === "/sign-in" && sessionStorage.getItem(LEAVING)) {
-      sessionStorage.removeItem(LEAVING);
-      localStorage.setItem(SIGNED_OUT, Date.now());
-    }
-  } catch { /* likewise */ }
 
   // The menu of the account opens where its button is; the platform closes it (light dismiss, Escape).
   document.addEventListener("submit", (event) => {

@@ -29,6 +29,7 @@ from app.settings import Settings
 from app.status import ClusterStatus
 
 PATIENCE = 60  # seconds
+MORE = 1.2  # to ask for: some operations have not so many different requests
 OWN = "bikeshop"  # a store of whoever asks
 NOT_ASKED = [
     ignored_auth,  # asks by itself, over a network; tests/integration/test_sweep.py does it for every route
@@ -110,7 +111,7 @@ def ask(count: int, *, derandomize: bool) -> Counter[int]:
         rounds = [(each, mode, own) for each in operations for mode in GenerationMode for own in own_too(each, mode)]
         rounds = [each for each in rounds if put(1, *each)]
         for left, each in zip(range(len(rounds), 0, -1), rounds, strict=True):
-            put(max(1, math.ceil((count - statuses.total()) / left)), *each)
+            put(max(1, math.ceil((count * MORE - statuses.total()) / left)), *each)
     return statuses
 
 

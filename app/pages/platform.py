@@ -8,6 +8,7 @@ cluster.
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import Response
@@ -78,20 +79,25 @@ class PlatformPage:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), TIME_GOES_BY)
-            await asyncio.sleep(KEPT)  # until then the last answer would be given again
+            await asyncio.sleep(KEPT)  # until then the last answer would be given again, at least
             self._changed.clear()
-            await self._count()
+            asked = datetime.now(UTC)
+            counted = await self._count()
+            if counted and counted < asked:  # an answer of before, given again
+                self._changed.set()
 
-    async def _count(self) -> None:
+    async def _count(self) -> datetime | None:
+        """Show the figures; the answer is the time of which they are, None where there are none to show."""
         span = self._span
         figures, refused = await self._frame.attempt(lambda actor: self._frame.services.statistics.over(actor, span))
         if refused:
             self._frame.notice(refused)
         if figures is None or span is not self._span or self._figures.is_deleted:
-            return
+            return None
         self._figures.show(figures.model_dump(mode="json", exclude={"steps", "until"}))
         self._outcomes.show(outcomes(figures))
         self._times.show(times(figures))
+        return figures.until
 
     async def _look(self) -> None:
         found, refused = await self._frame.attempt(self._platform.orphans)

@@ -28,7 +28,8 @@ def check(page: Page) -> None:
     page.evaluate(
         "document.getAnimations().forEach((each) => each.effect.getComputedTiming().iterations < 9 && each.finish())"
     )
-    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    # preload: it would read the style sheets by way of inline ones, which our policy does not let in.
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False})
     assert found.violations_count == 0, found.generate_report()
 
 

@@ -29,7 +29,11 @@ def kubectl() -> Kubectl:
 @pytest.fixture(scope="session")
 def tenants(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
     """Two READY stores of a served process."""
-    served = served_on_the_cluster(tmp_path_factory.mktemp("tenants"))
+    folder = tmp_path_factory.mktemp("tenants")
+    values = folder / "values.yaml"
+    # On a busy machine it takes a while until the ingress controller has heard that a pod leaves.
+    values.write_text("medusa: {drainSeconds: 20}\n")
+    served = served_on_the_cluster(folder, STOREFLEET_STORE_VALUES=str(values))
     run = secrets.token_hex(3)
     found = Tenants(served.start(), kubectl, served.token(), f"tenant-{run}-a", f"tenant-{run}-b")
     try:

@@ -150,14 +150,17 @@ async def test_only_administrators_see_them(parts: Services, client: httpx.Async
     assert (await client.get("/api/v1/platform/statistics", params={"range": "9y"})).status_code == 422
 
 
-async def test_an_answer_is_given_again_for_a_moment_only(parts: Services, admin: Actor, monkeypatch):
+async def test_an_answer_is_given_again_for_a_while_only(parts: Services, admin: Actor, monkeypatch):
+    monkeypatch.setattr("app.statistics.KEPT", 3600)
+    monkeypatch.setattr("app.statistics.KEPT_AT_MOST", 3600)
     assert (await parts.statistics.over(admin, Span.MONTH)).ready == 0
     async with parts.database.session() as session:
         session.add(Attempt(store_id="x", began_at=now(), ended_at=now(), seconds=1, again=False, code=""))
         await session.commit()
-    monkeypatch.setattr("app.statistics.KEPT", 0)
-    monkeypatch.setattr("app.statistics.KEPT_TIMES", 0)
-    assert (await parts.statistics.over(admin, Span.WEEK)).ready == 1  # a count does not hide another's
+    assert (await parts.statistics.over(admin, Span.MONTH)).ready == 0
+    monkeypatch.setattr("app.statistics.KEPT_AT_MOST", 0)
+    assert (await parts.statistics.over(admin, Span.WEEK)).ready == 1  # one span's answer is not another's
+    assert (await parts.statistics.over(admin, Span.WEEK)).until < (await parts.statistics.over(admin, Span.WEEK)).until
 
 
 @BOTH_DATABASES
