@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -76,28 +77,15 @@ def test_a_database_that_stays_away_is_waited_for_and_then_named(tmp_path: Path)
 
 
 async def test_a_database_that_comes_later_is_waited_for(postgres_url: str, tmp_path: Path) -> None:
-    server, port = make_url(postgres_url), free_port()
-    settings = Settings(
-        data_dir=tmp_path, database_url=server.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
-    )
+    here = make_url(postgres_url)
+    later = here.set(database=f"{here.database}_later")
+    settings = Settings(data_dir=tmp_path, database_url=later.render_as_string(hide_password=False))
     said: asyncio.Queue[str] = asyncio.Queue()
     waiting = asyncio.create_task(startup.wait_for_database(settings, 60, said.put_nowait))
-    assert "Waiting for the database" in await asyncio.wait_for(said.get(), 60)
+    assert "does not exist" in await asyncio.wait_for(said.get(), 60)
     assert not waiting.done()
-
-    forwarding: list[asyncio.Task[None] | None] = []
-
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-            while data := await source.read(65536):
-                target.write(data)
-            target.close()
-            await target.wait_closed()
-
-        forwarding.append(asyncio.current_task())
-        to = await asyncio.open_connection(server.host, server.port)
-        await asyncio.gather(copy(reader, to[1]), copy(to[0], writer))
-
-    async with await asyncio.start_server(forward, "127.0.0.1", port):
+    plain = here.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {later.database}")
         await asyncio.wait_for(waiting, 60)
-        await asyncio.gather(*(each for each in forwarding if each))
+        connection.execute(f"DROP DATABASE {later.database} WITH (FORCE)")
