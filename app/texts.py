@@ -337,6 +337,7 @@ FAILURE_PLAIN = {
     "cluster_refused": "The cluster refuses a part of the shop.",
     "helm_error": "The shop could not be installed.",
     "secrets_unreadable": "The shop’s passwords cannot be read any more by the platform.",
+    "external_secret": "The shop’s passwords do not come from where they are kept.",
     "ingress_missing": _INGRESS,
     "ingress_class": _INGRESS,
     "ingress_no_address": _INGRESS,
