@@ -398,14 +398,3 @@ def test_orphans_are_listed_and_cleaned_by_their_id(served: Served, token: str) 
     assert json.loads(command("orphans", "list", "--json", **there).stdout) == []
     refused("orphans", "clean", "x", status=1, says="There is no such orphan.", **there)
     refused("orphans", "clean", status=2, says="Say which", **there)
-
-
-async def test_a_websocket_comes_through_a_proxy_that_names_its_scheme(served: Served) -> None:
-    """Traefik says `X-Forwarded-Proto: ws` of a websocket, whose Origin is http."""
-    address = f"{served.url}/_nicegui_ws/socket.io/?EIO=4&transport=websocket&client_id=x"
-    headers = {"Origin": served.url, "X-Forwarded-Proto": "ws"}
-    async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(address, headers=headers) as websocket:
-            assert (await websocket.receive_str()).startswith("0")
-        with pytest.raises(aiohttp.WSServerHandshakeError):
-            await session.ws_connect(address, headers={**headers, **FOREIGN})
