@@ -40,6 +40,8 @@ _HOST = re.compile(r"(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9._-]{0,252}))(?::
 _LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 # NiceGUI puts this into its pages and redirects, whoever says it.
 _NOT_FOR_US = b"x-forwarded-prefix"
+# Traefik calls the scheme of a websocket so, and Engine.IO compares it with the Origin's, which is http or https.
+_SCHEMES = {(b"x-forwarded-proto", b"ws"): b"http", (b"x-forwarded-proto", b"wss"): b"https"}
 
 
 class Guard:
@@ -62,7 +64,9 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        scope = {**scope, "headers": [each for each in scope["headers"] if each[0].lower() != _NOT_FOR_US]}
+        named = ((name.lower(), value) for name, value in scope["headers"])
+        kept = [(name, _SCHEMES.get((name, value), value)) for name, value in named if name != _NOT_FOR_US]
+        scope = {**scope, "headers": kept}
         nonce = policy.give_nonce(scope)
 
         async def with_headers(message: Message) -> None:

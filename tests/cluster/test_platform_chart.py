@@ -195,14 +195,18 @@ def api(platform: Platform) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def page(chromium: Browser, platform: Platform) -> Iterator[Page]:
+    expect.set_options(timeout=30_000)  # everything runs on one node, the browser beside it
     context = chromium.new_context(base_url=platform.url, locale="en-GB", timezone_id="UTC")
     page = context.new_page()
+    page.on("console", lambda message: print("console:", message.text))
+    page.on("websocket", lambda websocket: print("websocket:", websocket.url))
     page.goto("/")
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(b64decode(platform.secret()["admin-password"]).decode())
     page.get_by_role("button", name="Sign in").click()
     yield page
     context.close()
+    expect.set_options(timeout=5_000)
 
 
 def assert_nothing_was_done_twice(api: httpx.Client, kubectl: Kubectl, name: str) -> None:

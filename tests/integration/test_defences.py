@@ -222,3 +222,14 @@ async def test_a_thousand_websockets_from_one_address(served: Served) -> None:
     news = served.log.read_text()[len(before) :].splitlines()
     assert len([line for line in news if "too many open" in line]) == 1
     assert "Traceback" not in str(news)
+
+
+async def test_a_websocket_comes_through_a_proxy_that_names_its_scheme(served: Served) -> None:
+    """Traefik says `X-Forwarded-Proto: ws` of a websocket, whose Origin is http."""
+    address = f"{served.url}/_nicegui_ws/socket.io/?EIO=4&transport=websocket&client_id=x"
+    headers = {"Origin": served.url, "X-Forwarded-Proto": "ws"}
+    async with aiohttp.ClientSession() as session:
+        async with session.ws_connect(address, headers=headers) as websocket:
+            assert (await websocket.receive_str()).startswith("0")
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(address, headers={**headers, "Origin": "https://evil.example"})
