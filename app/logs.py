@@ -3,6 +3,7 @@
 A line that speaks of a store carries its id: whoever logs gives it as `extra={"store": store.id}`.
 """
 
+import asyncio
 import json
 import logging
 import sys
@@ -47,9 +48,15 @@ class _Human(logging.Formatter):
         return f"{line}  (store {store[:8]})" if store else line
 
 
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """A task that is cancelled while it gives its connection back leaves it unusable, and the pool makes another."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 def set_up(level: str) -> None:
     """Send every logger's lines of at least `level` to standard error."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_no_cancellation)
     handler.setFormatter(_Human() if sys.stderr.isatty() else _Json())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _TALKATIVE:

@@ -114,7 +114,7 @@ export default {
       this.$nextTick(() => this.$refs.token.focus());
     },
     async copy() {
-      await Storefleet.copy(this.token, this.$refs.dialog);
+      await Storefleet.copy(this.token);
       Storefleet.toast(this.texts.copied);
     },
     async set_notify(box) {

@@ -129,7 +129,7 @@ export default {
       this.$nextTick(() => this.$refs.link.focus());
     },
     async copy() {
-      await Storefleet.copy(this.link, this.$refs.invite);
+      await Storefleet.copy(this.link);
       Storefleet.toast(this.texts.copied);
     },
     open(each) {

@@ -134,8 +134,8 @@
       }
       return tip;
     },
-    // To the clipboard; `said` is the notice afterwards.
-    async copy(text, said) {
+    // To the clipboard; `said` is the notice afterwards, where whoever asks does not show it.
+    async copy(text, said = "") {
       try {
         await navigator.clipboard.writeText(text);
       } catch { // not over plain HTTP: the old way, which works everywhere
@@ -147,7 +147,7 @@
         area.remove();
         before?.focus();
       }
-      Storefleet.toast(said);
+      if (said) Storefleet.toast(said);
     },
     // "12:01:00": as logs have it, in the person's time zone
     clock: (time) => new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
@@ -177,17 +177,6 @@
       const system = first([["iPhone", /iPhone/], ["iPad", /iPad/], ["Android", /Android/], ["Windows", /Windows/], ["macOS", /Mac OS/], ["Linux", /Linux/]]);
       if (browser && system) return Storefleet.say(texts.browser_on, { browser, system });
       return browser || agent.slice(0, 60) || texts.unknown_browser;
-    },
-    async copy(text, near) {
-      try {
-        await navigator.clipboard.writeText(text);
-      } catch { // not over plain HTTP: the old way, which works everywhere
-        const area = Object.assign(document.createElement("textarea"), { value: text });
-        near.append(area);
-        area.select();
-        document.execCommand("copy");
-        area.remove();
-      }
     },
     toast(text, wrong = false) {
       const region = document.getElementById("notices");

@@ -10,13 +10,29 @@ from typing import Self
 from tests.served import EMAIL, PASSWORD, Served
 
 ADMIN = EMAIL
-ANN, BEN, CARA = PEOPLE = ("ann@example.com", "ben@example.com", "cara@example.com")
+ANN, BEN, CARA, DORA, EVA = PEOPLE = tuple(
+    f"{name}@example.com"
+    for name in ("ann", "ben", "cara", "dora", "eva")  # whose stores no other file counts
+)
 MARKUP = (
     "<img src='data:,x' onerror='window.owned=1'><b class='from-the-cluster'>"
     "\u202egnidaeh\u2066</b>\x1b[31m\x07{{ 7*7 }}"
 )
 READY = "everybody is there"
-__all__ = ["ADMIN", "ANN", "BEN", "CARA", "MARKUP", "PASSWORD", "PEOPLE", "READY", "Dashboard", "running"]
+__all__ = [
+    "ADMIN",
+    "ANN",
+    "BEN",
+    "CARA",
+    "DORA",
+    "EVA",
+    "MARKUP",
+    "PASSWORD",
+    "PEOPLE",
+    "READY",
+    "Dashboard",
+    "running",
+]
 
 
 class Dashboard(Served):

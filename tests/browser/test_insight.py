@@ -66,7 +66,7 @@ def test_figures_follow_a_store_and_the_time_range_is_in_the_address(open_page, 
     expect(page.get_by_role("button", name="7 days")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("Shown: the last 7 days")).to_be_attached()
     assert page.url.endswith("?range=7d")
-    chart = page.get_by_role("group", name="Stores")
+    chart = page.get_by_role("group", name="Stores", exact=True)
     chart.get_by_text("As a table").click()
     expect(chart.get_by_role("row")).to_have_count(29)  # the head, and a step for every six hours
     ready = [int(text) for text in chart.locator("tbody td:nth-child(2)").all_inner_texts()]

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.dashboard import ADMIN, ANN, CARA, PASSWORD, Dashboard
+from tests.browser.dashboard import ADMIN, ANN, DORA, PASSWORD, Dashboard
 from tests.browser.test_accessible import check
 from tests.served import command
 
@@ -54,24 +54,24 @@ def test_somebody_is_invited_and_makes_their_account(users: Page, open_page, pic
 
 
 def test_an_administrator_manages_somebody_whose_pages_end_at_once(users: Page, open_page, picture):
-    page = open_page("/", person=CARA, fresh=True)
+    page = open_page("/", person=DORA, fresh=True)
     expect(page.get_by_role("heading", name="Stores", level=1)).to_be_visible()
     users.reload()
-    dialog = manage(users, CARA)
+    dialog = manage(users, DORA)
     expect(dialog.get_by_text("Chrome on Linux").first).to_be_visible()
     picture(users, "users-manage")
     check(users)
     dialog.get_by_role("radio", name="Another number").check()
     dialog.get_by_role("spinbutton").fill("3")
     dialog.get_by_role("button", name="Save").click()
-    expect(users.get_by_role("row", name=CARA)).to_contain_text("of 3")
+    expect(users.get_by_role("row", name=DORA)).to_contain_text("of 3")
     dialog.get_by_role("button", name="Disable account").click()
     picture(users, "users-disable")
     check(users)
     dialog.get_by_role("button", name="Disable", exact=True).click()
     expect(page).to_have_url(re.compile("/sign-in"))
     expect(dialog.get_by_text("This account is disabled")).to_be_visible()
-    page.get_by_label("E-mail address").fill(CARA)
+    page.get_by_label("E-mail address").fill(DORA)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_have_text("The e-mail address or the password is wrong.")
@@ -87,9 +87,9 @@ def test_the_only_administrator_stays_one(users: Page):
 
 
 def test_who_is_looked_for(users: Page):
-    users.get_by_role("searchbox").fill("cara")
+    users.get_by_role("searchbox").fill("dora")
     expect(users.get_by_role("row", name=ANN)).to_have_count(0)
-    expect(users.get_by_role("row", name=CARA)).to_be_visible()
+    expect(users.get_by_role("row", name=DORA)).to_be_visible()
     users.get_by_role("searchbox").fill("<b>nobody")
     expect(users.get_by_text("Nobody matches")).to_be_visible()
 

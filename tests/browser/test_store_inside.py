@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.dashboard import ADMIN, CARA, Dashboard
+from tests.browser.dashboard import ADMIN, EVA, Dashboard
 from tests.browser.test_accessible import check
 from tests.browser.test_store_life import create, mark, not_reloaded, state
 
@@ -17,7 +17,7 @@ NAME = "juniper"
 @pytest.fixture
 def page(open_page) -> Page:
     """The page of a store that is ready."""
-    page = open_page(f"/stores/{NAME}", person=CARA)
+    page = open_page(f"/stores/{NAME}", person=EVA)
     if page.get_by_role("heading", name="There is no such store").is_visible():
         page.goto("/")
         create(page, NAME)
@@ -114,7 +114,7 @@ def test_a_long_timeline_with_strange_words_is_bounded_and_breaks_nothing(page: 
             rows,
         )
     for width in (360, 1440):
-        seen = open_page(f"/stores/{NAME}", person=CARA, width=width)
+        seen = open_page(f"/stores/{NAME}", person=EVA, width=width)
         lines = seen.get_by_role("log").locator("li")
         expect(lines).to_have_count(60)
         assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -154,7 +154,7 @@ def test_a_store_of_somebody_elses_gives_no_log_away(page: Page, open_page):
 @pytest.fixture
 def failed(open_page, dashboard: Dashboard) -> str:
     """The path of a store that failed."""
-    page = open_page("/stores/rowan", person=CARA)
+    page = open_page("/stores/rowan", person=EVA)
     if page.get_by_role("heading", name="There is no such store").is_visible():
         page.goto("/")
         dashboard.break_images()
@@ -175,7 +175,7 @@ def failed(open_page, dashboard: Dashboard) -> str:
 def test_a_failure_is_told_to_its_owner_in_everyday_words_and_to_an_administrator_with_a_command(
     failed: str, open_page, picture, theme: str
 ):
-    page = open_page(failed, person=CARA, theme=theme)
+    page = open_page(failed, person=EVA, theme=theme)
     panel = page.locator(".failure")
     expect(panel).to_contain_text("The shop’s software could not be fetched.")
     expect(panel).not_to_contain_text("kubectl")
@@ -193,7 +193,7 @@ def test_a_failure_is_told_to_its_owner_in_everyday_words_and_to_an_administrato
 
 
 def test_a_double_click_on_retry_is_one_retry(failed: str, open_page):
-    page = open_page(failed, person=CARA)
+    page = open_page(failed, person=EVA)
     page.get_by_role("button", name="Retry").dblclick()
     state(page, "Ready")
     lines = page.get_by_role("log").locator("li")

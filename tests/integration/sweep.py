@@ -77,6 +77,8 @@ ARGUMENTS: dict[tuple[str, str], Callable[[Target], Any]] = {
     ("StoreHeader", "undo"): lambda of: None,
     ("Failure", "retry"): lambda of: None,
     ("SignInDetails", "reveal"): lambda of: None,
+    ("SignInDetails", "rotate"): lambda of: None,
+    ("RotateDialog", "confirm"): lambda of: ["database"],
     ("DeleteDialog", "confirm"): lambda of: None,
     ("Parts", "log"): lambda of: {"part": "medusa", "pod": "", "container": "", "previous": False},
     ("UsageCharts", "range"): lambda of: "day",

@@ -28,7 +28,7 @@ ADMIN = Actor("root", "root@example.com", True, "token")
 @pytest.fixture
 async def inside(fleet: Fleet, tmp_path: Path) -> AsyncIterator[Inside]:
     settings = Settings(data_dir=tmp_path, store_url="http://{name}.localhost")
-    inside = Inside(Stores(fleet.database, fleet.changes, settings, fleet._sealer), fleet.changes)
+    inside = Inside(Stores(fleet.database, fleet.changes, settings, fleet.sealer), fleet.changes)
     usage = Usage(fleet.cluster, await fleet.database.installation(), inside.tell_all)
     inside.begin(fleet.engine, fleet.cluster, usage, simulated=True)
     yield inside

@@ -28,11 +28,14 @@ async def test_ten_of_one_owner_do_not_hold_up_another_and_never_more_are_at_wor
         for number in range(10):
             await fleet.ask(f"ann-{number}", owner="ann")
         await fleet.ask("ben-0", owner="ben")
+        begun_before = len(
+            await begun(fleet)
+        )  # three, or more where the first were READY before the last was asked for
         for name in ("ben-0", *(f"ann-{number}" for number in range(10))):
             assert (await fleet.settled(name, within=120)).state is State.READY
         order = await begun(fleet)
         ben = order.index("ben-0")
-        assert ben <= 3, order
+        assert ben <= begun_before + 1, order  # one of Ann's may come first, where none of hers is at work any more
         assert [name for name in order if name != "ben-0"] == [f"ann-{number}" for number in range(10)]
         assert max(at_work) == 3
         async with fleet.database.session() as session:

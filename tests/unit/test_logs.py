@@ -1,5 +1,6 @@
 """Lines of the log: JSON for machines, with the store's id where there is one."""
 
+import asyncio
 import json
 import logging
 
@@ -35,3 +36,12 @@ def test_lines_for_people_on_a_terminal(capsys: pytest.CaptureFixture[str], monk
     logs.set_up("warning")
     logging.getLogger("test").warning("careful", extra={"store": "0123456789"})
     assert capsys.readouterr().err.endswith("WARNING careful  (store 01234567)\n")
+
+
+def test_that_a_task_was_cancelled_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up("info")
+    try:
+        raise asyncio.CancelledError
+    except asyncio.CancelledError:
+        logging.getLogger("sqlalchemy.pool").exception("Exception during reset or similar")
+    assert capsys.readouterr().err == ""
