@@ -172,7 +172,7 @@ async def test_attempts_of_before_are_taken_over_from_the_changes_of_state(parts
             await parts.database.transition(session, store, after, "so")
         await session.commit()
         written = (await session.exec(select(Attempt).order_by(col(Attempt.id)))).all()
-    before = ScriptDirectory(str(Path(app.migrations.__file__).parent)).get_revision("0011").down_revision
+    before = ScriptDirectory(str(Path(app.migrations.__file__).parent)).get_revision("0008").down_revision
     async with parts.database.engine.begin() as connection:
         await connection.execute(text("DROP TABLE attempt"))
         await connection.execute(text("UPDATE alembic_version SET version_num = :before"), {"before": before})

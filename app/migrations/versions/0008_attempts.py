@@ -6,8 +6,8 @@ What is known of the stores that are there is taken over from their changes of s
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
