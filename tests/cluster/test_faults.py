@@ -69,7 +69,8 @@ async def killed(tmp_path: Path, cluster: Cluster) -> AsyncIterator[Killed]:
         yield killed
     finally:
         if await ends.stores(killed.database):  # something failed: leave the cluster as it was
-            await killed.start()
+            if killed.served.process is None or killed.served.process.poll() is not None:
+                await killed.start()
             await killed.delete_all()
             await until(lambda: gone(killed), "what a failed test left is not gone")
         await killed.stop()

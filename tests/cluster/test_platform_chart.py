@@ -76,7 +76,8 @@ class Platform:
         self.kubectl, self.folder = kubectl, folder
         self.namespace = f"storefleet-{secrets.token_hex(3)}"
         self.host = f"{self.namespace}.localhost"
-        self.url = f"http://{self.host}" + (f":{PORT}" if PORT else "")
+        self.netloc = self.host + (f":{PORT}" if PORT else "")  # what a browser sends as Host
+        self.url = f"http://{self.netloc}"
         self.values: dict[str, Any] = {
             "url": self.url,
             "storeUrl": "http://{name}.localhost" + (f":{PORT}" if PORT else ""),
@@ -129,7 +130,7 @@ class Platform:
 
     def client(self, token: str = "") -> httpx.Client:
         """Without the cookie that keeps browsers with one pod: any pod answers."""
-        headers = {"Host": self.host} | ({"Authorization": f"Bearer {token}"} if token else {})
+        headers = {"Host": self.netloc} | ({"Authorization": f"Bearer {token}"} if token else {})
         jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.Client(
             base_url=INGRESS, headers=headers, cookies=jar, timeout=10, trust_env=False, transport=Patient()
@@ -312,7 +313,7 @@ def ask_all_the_time(platform: Platform, ended: threading.Event, answers: list[s
     """Four times a second, each time by a new connection."""
     while not ended.wait(0.25):
         try:
-            answer = httpx.get(f"{INGRESS}/sign-in", headers={"Host": platform.host}, timeout=10, trust_env=False)
+            answer = httpx.get(f"{INGRESS}/sign-in", headers={"Host": platform.netloc}, timeout=10, trust_env=False)
             answers.append(str(answer.status_code))
         except httpx.HTTPError as error:
             answers.append(type(error).__name__)
