@@ -99,12 +99,19 @@ class Actor:
         return mended
 
     async def install(self, wanted: Wanted) -> int:
-        """Install or upgrade the release; the revision.  Raises Foreign where namespace or release are not ours."""
+        """Install or upgrade the release; the revision.  Raises Foreign where namespace or release are not ours.
+
+        Where it is in sync by now (a leader before us was slow to end), nothing is to be done a second time.
+        """
         key, value = wanted.ours
         await self._must_be_ours(wanted.name, value)
         if any(secret["metadata"]["labels"].get(key) != value for secret in await self._refresh_releases(wanted.name)):
             raise Foreign(f"the Helm release {wanted.name} is there already and belongs to somebody else", release=True)
         await self._forget_damaged(wanted.name, value)
+        there = self._cache.objects(wanted.name)
+        newest = release.newest(there, wanted.ours, wanted.spec)
+        if newest and newest.state is release.Release.IN_SYNC:
+            return int(release.revisions(there)[-1]["metadata"]["labels"]["version"])
         labels = {**wanted.values["labels"], release.SPEC: wanted.spec, release.RUNNER: self._helm.runner}
         try:
             return await self._helm.upgrade_install(

@@ -277,6 +277,8 @@ class Reconciler:
                     found = f"Release {observed.release.value}: installed again"
                     await tell(session, store, line(store, "repaired", found, Level.WARNING, key=now().isoformat()))
                 async with self._helm_places:
+                    if not self._may_act():  # the wait for a place may have outlived the lead
+                        return False
                     revision = await actor.install(wish)
                 await self._recorder.set_revision(session, store, revision)
             case Do.REPLACE_POD:
@@ -302,6 +304,8 @@ class Reconciler:
                 self._recorder.publish(store)
             case Do.UNINSTALL:
                 async with self._helm_places:
+                    if not self._may_act():
+                        return False
                     await actor.uninstall(store)
                 await tell(session, store, line(store, "release.uninstalled", "Release uninstalled"))
             case Do.DELETE_NAMESPACE:

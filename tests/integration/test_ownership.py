@@ -5,6 +5,9 @@ The cache here has seen nothing: it is as far behind as it can be.
 
 import asyncio
 import contextlib
+import gzip
+import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from provisioning.drift import Drift
 from provisioning.health import Health
 from provisioning.helm import Helm
 from provisioning.models import Store
-from provisioning.release import TYPE
+from provisioning.release import SPEC, TYPE
 from provisioning.states import State
 from provisioning.wanted import wanted
 from tests.integration.fleet import fleet_on, sandbox_in
@@ -175,6 +178,17 @@ async def test_a_deletion_does_not_end_under_a_helm_that_is_still_at_work(tmp_pa
             await running
         await fleet.gone("shop")
         assert not (tmp_path / "helm" / f"{SPACE}.{SPACE}.lock").exists()
+
+
+async def test_a_release_that_another_leader_has_brought_in_sync_meanwhile_is_not_made_again(ground: Ground) -> None:
+    await ground.cluster.create(namespace(STORE.id))
+    there = revision(STORE.id)
+    there["metadata"]["labels"] |= {SPEC: WISH.spec, "version": "3"}
+    record = gzip.compress(json.dumps({"manifest": ""}).encode())
+    there["data"] = {"release": b64encode(b64encode(record)).decode()}
+    await ground.cluster.create(there)
+    assert await ground.actor.install(WISH) == 3
+    assert not ground.helm_was_started
 
 
 async def test_a_store_whose_namespace_somebody_else_has_taken_says_so_and_is_well_again(tmp_path: Path) -> None:
