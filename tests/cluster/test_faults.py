@@ -233,7 +233,11 @@ async def the_kubelet_stops(api: httpx.AsyncClient, name: str) -> None:
         assert "pod is on a node that does not answer: " in reason["message"], reason
         assert "kubectl describe node" in reason["hint"], reason
         assert (await store(api, name))["state"] == "READY"
+
+        async def is_told() -> bool:  # what is over within seconds is not
+            return any(line.startswith("Degraded: ") and "does not answer" in line for line in await lines(api, name))
+
+        await until(is_told, "the timeline does not say so")
     finally:
         await control("restart", "kubelet")
     await until(lambda: is_well(api, name), f"{name} is not well after the node came back")
-    assert any(line.startswith("Degraded: ") and "does not answer" in line for line in await lines(api, name))
