@@ -19,8 +19,8 @@ from tests.integration.charts import Obj, rendered
 
 LOG = os.environ.get("STOREFLEET_TEST_AUDIT_LOG", "")
 ACCOUNT = re.compile(r"system:serviceaccount:storefleet-[0-9a-f]{6}:storefleet")
-# Namespaces that are called as stores' are, and in which tests use Helm for themselves.
-TESTS_OWN = re.compile(r"store-chart-")
+# Namespaces that are called as stores' are, and in which tests use Helm for themselves, or plant what no store has.
+TESTS_OWN = re.compile(r"store-(chart|bare)-")
 
 Right = tuple[str, str, str]  # group, resource, verb
 
@@ -84,8 +84,10 @@ def by_the_account(seen: set[Call]) -> set[Call]:
 def engines(seen: Iterable[Call]) -> Iterator[Call]:
     """Calls that an engine made, or a helm of its."""
     for call in seen:
+        if TESTS_OWN.match(call.namespace):
+            continue
         ours = ACCOUNT.fullmatch(call.user) or call.agent.startswith("storefleet/")
-        a_store_s = call.namespace.startswith("store-") and not TESTS_OWN.match(call.namespace)
+        a_store_s = call.namespace.startswith("store-")
         a_store_s = a_store_s and not call.resource.startswith("pods")  # `helm test`, which people run, and no engine
         if ours or (call.agent.startswith("Helm/") and a_store_s):
             yield call
