@@ -161,10 +161,11 @@ def failed(open_page, dashboard: Dashboard) -> str:
         try:
             create(page, "rowan")
             state(page, "Failed")
-            broken = page.locator(".parts > li").filter(has_text="Not well")
-            expect(broken.first).to_contain_text("pod failed to start")
-            broken.first.get_by_text("1 pod").click()
-            broken.first.get_by_role("button", name="Log").click()
+            broken = page.locator(".parts > li").filter(has_text=re.compile(r"^\s*Medusa"))
+            expect(broken).to_contain_text("Not well")
+            expect(broken).to_contain_text("pod failed to start")
+            broken.get_by_text("1 pod").click()
+            broken.get_by_role("button", name="Log").click()
             expect(page.locator(".log").get_by_role("status")).to_contain_text("waiting to start")
         finally:
             dashboard.mend_images()
