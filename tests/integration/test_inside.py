@@ -75,9 +75,11 @@ async def test_a_store_that_is_ready(fleet: Fleet, inside: Inside, sandbox: Sand
     # Figures come by the clock; while somebody looks, every quarter of a minute.
     told.clear()
     assert (await inside.usage(ANN, "shop")).measured == "not_yet"
-    await inside.sample()
+    async with asyncio.timeout(30):
+        while (used := await inside.usage(ANN, "shop")).measured == "not_yet":  # a pod has run for a while before it is
+            await inside.sample()
+            await asyncio.sleep(0.05)
     assert told.is_set()
-    used = await inside.usage(ANN, "shop")
     assert (used.measured, used.simulated, used.disk_bytes) == ("yes", True, 1024**3)
     (sample,) = used.samples
     assert sample.cpu.keys() == sample.memory.keys() == used.limits.keys() == {"medusa", "postgres"}
