@@ -58,8 +58,6 @@ def _take(served: Served, api: httpx.Client, chromium: str) -> None:
         store.goto(f"/stores/{COMING}")
         store.get_by_text("PostgreSQL PVC created").wait_for()
         _keep(stores, "stores")
-        store.get_by_text("PostgreSQL pod ready").wait_for(timeout=120_000)
-        _keep(store, "store")
         while api.get(f"/api/v1/stores/{COMING}").json()["state"] != "READY":
             time.sleep(0.5)
         platform, shop = context.new_page(), context.new_page()
