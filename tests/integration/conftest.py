@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
-from app import api, services
+from app import api, services, sign_in
 from app.actor import Actor
 from app.guard import Guard
 from app.migrations import migrate
@@ -157,3 +158,13 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 async def fleet(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Fleet]:
     async with fleet_on(sandbox, tmp_path) as fleet:
         yield fleet
+
+
+@pytest.fixture
+async def browser(parts: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the sign-in pages."""
+    app = FastAPI()
+    app.state.services = parts
+    app.include_router(sign_in.router(parts))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(Guard(app)), base_url="http://test") as client:
+        yield client

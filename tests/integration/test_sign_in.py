@@ -1,6 +1,5 @@
 """Signing in and out over HTTP forms: cookies, sessions, setup links, and nothing told to strangers."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,6 @@ from sqlmodel import col, select, update
 from app import sign_in, startup
 from app.actor import COMMAND_LINE, Actor, Scope
 from app.command_error import CommandError
-from app.guard import Guard
 from app.models import Token, User, UserSession
 from app.problems import Problem
 from app.services import Services
@@ -23,15 +21,6 @@ from tests.integration.conftest import BOTH_DATABASES, add_user, token_of
 
 EMAIL, PASSWORD = "dora@example.com", "correct horse"
 FORM = {"email": EMAIL, "password": PASSWORD}
-
-
-@pytest.fixture
-async def browser(parts: Services) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.state.services = parts
-    app.include_router(sign_in.router(parts))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(Guard(app)), base_url="http://test") as client:
-        yield client
 
 
 @pytest.fixture

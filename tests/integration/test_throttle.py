@@ -2,18 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from sqlmodel import col, select, update
 
-from app import passwords, services, sign_in
+from app import passwords, services
 from app.actor import COMMAND_LINE
-from app.guard import Guard
 from app.migrations import migrate
 from app.models import SignInFailure, User
 from app.problems import Problem
@@ -49,15 +46,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 async def dora(parts: Services) -> User:
     return await parts.users.create(COMMAND_LINE, EMAIL, PASSWORD)
-
-
-@pytest.fixture
-async def browser(parts: Services) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.state.services = parts
-    app.include_router(sign_in.router(parts))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(Guard(app)), base_url="http://test") as client:
-        yield client
 
 
 async def attempt(client: httpx.AsyncClient, email: str, password: str = "") -> httpx.Response:
