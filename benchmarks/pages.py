@@ -35,7 +35,7 @@ from provisioning.database import Database, add_events
 from provisioning.models import Event, Level, Store, now
 from provisioning.states import State
 from tests import postgres
-from tests.browser.conftest import FLAGS
+from tests.chromium import FLAGS
 from tests.served import ROOT, Served, environment
 
 STORES, CHANGING, ADMINS = 1000, 20, 4

@@ -14,7 +14,7 @@ from provisioning.sandbox import Sandbox
 from provisioning.secrets import new_key
 from tests.integration.fleet import sandbox_in
 from tests.integration.replicas import API, Line, Replica, Replicas, replicas_on, until
-from tests.served import Served, command
+from tests.served import Served, command, process
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_a_process_with_another_key_is_refused_and_says_what_to_do(tmp_path, pos
         served.folder.mkdir()
     first.start()
     try:
-        refused = command("serve", "--port", "0", "--sandbox", **second.settings)
+        refused = process("serve", "--port", "0", "--sandbox", **second.settings)
         assert refused.returncode == 1
         assert "sealed with another key" in refused.stderr
         assert str(second.folder / "data" / "key") in refused.stderr
@@ -173,7 +173,7 @@ def test_a_process_with_another_key_is_refused_and_says_what_to_do(tmp_path, pos
         second.start().stop()
     finally:
         first.stop()
-    assert command("serve", "--port", "0", "--sandbox", **first.settings).returncode == 1  # without the new one
+    assert process("serve", "--port", "0", "--sandbox", **first.settings).returncode == 1  # without the new one
     assert command("key", "replace", **first.settings).returncode == 0
     first.start().stop()
 
