@@ -1,7 +1,8 @@
 """The logs of a store's containers as people may read them: line by line, harmless, without secrets, bounded.
 
 A log is followed over the ends of its container's runs: where one ends, the next is waited for and read on from the
-last line, and so is what a run said that came and went meanwhile (the cluster keeps the last one).  Nothing is read before it is asked for, so a slow reader slows the stream down and fills no memory.
+last line, and so is what a run said that came and went meanwhile (the cluster keeps the last one).  Nothing is read
+before it is asked for, so a slow reader slows the stream down and fills no memory.
 """
 
 import asyncio

@@ -70,6 +70,7 @@ class _Memory:
     """What is remembered of a store between two looks."""
 
     since: datetime | None = None  # of the state that the next is about
+    pods: frozenset[str] | None = None  # uids of those that it came into that state with; None: not seen yet
     error: Finding | None = None  # what its last step failed of
     in_log: Finding | None = None  # what its shop's log says that it waits for
     at_the_door: Finding | None = None  # why its address did not answer last
@@ -168,7 +169,7 @@ class Reconciler:
         """
         memory = self._memory.setdefault(store.name, _Memory())
         if memory.since != store.state_at:  # what stood in the way of an earlier attempt need not stand there now
-            memory.since, memory.error = store.state_at, None
+            memory.since, memory.pods, memory.error = store.state_at, None, None
             memory.untended = _untended(store.state_at, self._options.limits)
         if (pause := memory.not_before - _clock()) > 0:
             again(store.name, pause)
@@ -207,6 +208,10 @@ class Reconciler:
         """Observe, decide, act, record: once.  What was done, and whether to go on at once."""
         there = self._cache.objects(wish.name)
         observed = replace(observe(there, wish, store.state_at), trouble=self._cache.trouble, blocked=memory.error)
+        if not observed.trouble:
+            pods = frozenset(str(obj["metadata"]["uid"]) for obj in there if obj["kind"] == "Pod")
+            memory.pods = pods if memory.pods is None else memory.pods
+            observed = replace(observed, new_pods=pods - memory.pods)
         if observed.release is Release.LOCKED:
             observed = replace(observed, lock_abandoned=self._actor.lock_abandoned(store, observed.runner))
         events = timeline(store.id, there)

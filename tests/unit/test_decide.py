@@ -124,6 +124,8 @@ def test_a_pod_from_an_earlier_attempt_is_replaced_before_it_is_judged():
     assert step(State.PROVISIONING, replace(UP, finding=old), age=10).do is Do.REPLACE_POD
     new = replace(old, since=NOON - timedelta(seconds=5))
     assert step(State.PROVISIONING, replace(UP, finding=new), age=10).do is Do.MARK_FAILED
+    came = replace(UP, finding=replace(old, pod_uid="1"), new_pods=frozenset({"1"}))  # the cluster's clock is behind
+    assert step(State.PROVISIONING, came, age=10).do is Do.MARK_FAILED
 
 
 def test_what_holds_a_namespace_is_said():
