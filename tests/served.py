@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from app import cli
 
 EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
 ROOT = Path(__file__).parent.parent
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""To load whom the machine trusts, as a client of its own would, takes 15 ms of the processor."""
 
 
 def free_port() -> int:
@@ -101,7 +104,7 @@ class Served:
                 stderr=output,
             )
         end = time.monotonic() + 120
-        with self.client() as client:  # one for all the asking: to make one takes 17 ms of the processor
+        with self.client() as client:
             while time.monotonic() < end and self.process.poll() is None:
                 with contextlib.suppress(httpx.TransportError):
                     if client.get("/healthz").is_success:
@@ -126,4 +129,4 @@ class Served:
 
     def client(self, token: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, verify=NO_TLS)
