@@ -3,6 +3,7 @@
 Where tests run in several processes, a file stays together, and so do all that share one browser or the one cluster.
 """
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+gc.disable()  # until the tests begin: what is loaded for them is no garbage
 
 CLUSTER = Path(__file__).parent / "cluster"
 
@@ -43,6 +46,13 @@ LONGEST_FIRST = (
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
     return Together(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Looking for garbage among all that was loaded, as often as Python does by itself, takes a fifth of the time."""
+    gc.freeze()
+    gc.set_threshold(50_000)
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
