@@ -5,8 +5,9 @@ was mended) only paces the work, and is lost at a restart without harm.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -111,9 +112,15 @@ class Reconciler:
         self._fence = options.fence
         self._renewal = Renewal(database, cluster, cache, options.sealer)
         self._healths: dict[str, tuple[tuple[datetime, int], Condition]] = {}  # by id; see `_health`
+        self._under_way, self._idle = 0, asyncio.Event()  # steps, and whether there is none
+        self._idle.set()
 
     async def close(self) -> None:
         await self._front_door.close()
+
+    async def finish(self) -> None:
+        """Wait until no step is under way; for when none begins any more."""
+        await self._idle.wait()
 
     def forget(self) -> None:
         """Others have acted meanwhile: what is remembered is of no use."""
@@ -231,7 +238,8 @@ class Reconciler:
         if not self._may_act():
             return step.do, False  # asked right before the step, since it is not known for long
         try:
-            go_on = await self._act(session, store, wish, observed, step, memory, again)
+            with self._one_more_under_way():
+                go_on = await self._act(session, store, wish, observed, step, memory, again)
         except (ClusterError, HelmError, Foreign) as error:
             log.warning("store %s: %s: %s", store.name, step.do.value, error, extra={"store": store.id})
             memory.error = finding_of(error, wish.name)
@@ -245,6 +253,17 @@ class Reconciler:
         if step.do is not Do.WAIT or (store.state is State.READY and not observed.trouble):
             memory.error, memory.failures, memory.not_before = None, 0, 0.0
         return step.do, go_on
+
+    @contextlib.contextmanager
+    def _one_more_under_way(self) -> Iterator[None]:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
     async def _act(
         self,
