@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
-from tests import chromium
+from tests.browser.conftest import FLAGS, chromium_command
 from tests.cluster.cluster import INGRESS, KUBECONFIG
 from tests.cluster.test_whole_line import served_on_the_cluster
 from tests.served import EMAIL, PASSWORD, Served
@@ -25,13 +25,14 @@ DRAWING = 45_000  # ms in which a running store's use of the cluster is measured
 
 
 def main() -> None:
-    if not (KUBECONFIG and INGRESS and chromium.path()):
+    path = chromium_command()
+    if not (KUBECONFIG and INGRESS and path):
         sys.exit("needs KUBECONFIG, STOREFLEET_TEST_INGRESS and Chromium")
     with tempfile.TemporaryDirectory() as folder:
         served = served_on_the_cluster(Path(folder)).start()
         try:
             with served.client(served.token()) as api:
-                _take(served, api)
+                _take(served, api, path)
                 for name in (*RUNNING, COMING):
                     api.delete(f"/api/v1/stores/{name}")
                 while api.get("/api/v1/stores").json()["items"]:
@@ -40,13 +41,13 @@ def main() -> None:
             served.stop()
 
 
-def _take(served: Served, api: httpx.Client) -> None:
+def _take(served: Served, api: httpx.Client, path: str) -> None:
     for name in RUNNING:
         _create(api, name)
     while any(api.get(f"/api/v1/stores/{name}").json()["state"] != "READY" for name in RUNNING):
         time.sleep(0.5)
     with sync_playwright() as playwright:
-        browser = chromium.launch(playwright)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         context = browser.new_context(base_url=served.url, viewport=SIZE, locale="en-GB", timezone_id="UTC")
         form = {"email": EMAIL, "password": PASSWORD}
         context.request.post("/sign-in", form=form, headers={"Origin": served.url})

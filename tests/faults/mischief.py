@@ -15,7 +15,6 @@ import pytest
 
 from provisioning import models
 from provisioning.cluster import KINDS, Cluster, ClusterError, Obj
-from provisioning.failures.reading import is_true
 from provisioning.sandbox import ApiFault, CrashFault, ImageFault, KubeletFault, Sandbox, UnreadyFault
 from tests.faults.ends import helms
 
@@ -148,15 +147,9 @@ class Mischief:
     async def edit_by_hand(self, cluster: Cluster) -> None:
         kind, change = self._chance.choice(EDITS)
         if obj := await self._one(cluster, kind):
-            if change is _data and not await self._has_database(cluster, obj["metadata"]["namespace"]):
-                return  # a database made with the other password keeps it, which a person has to mend
             self.done[-1] += f" {kind} {obj['metadata']['name']}"
             change(obj)
             await cluster.update(obj, "kubectl-edit")
-
-    async def _has_database(self, cluster: Cluster, namespace: str) -> bool:
-        pod = await cluster.get(KINDS["Pod"], "postgres-0", namespace)
-        return pod is not None and is_true(pod, "Ready")
 
     async def _one(self, cluster: Cluster, kind: str) -> Obj | None:
         """An object of some store's."""
