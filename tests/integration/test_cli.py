@@ -242,8 +242,11 @@ def test_every_answer_carries_the_browsers_orders(served: Served) -> None:
 # Starting and stopping
 
 
-def test_it_stops_cleanly_with_a_stream_open_and_finds_everything_again(tmp_path: Path) -> None:
+def test_it_stops_cleanly_with_a_stream_open_and_finds_everything_again(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     served = Served(tmp_path, STOREFLEET_ADMIN_EMAIL="", STOREFLEET_ADMIN_PASSWORD="").start()
+    request.addfinalizer(served.stop)
     invitation = next(line for line in served.lines() if "/setup?token=" in line)
     link = invitation.split()[-1]
     assert link.startswith(served.url)
