@@ -352,6 +352,20 @@ FAILURE_PLAIN = {
 }
 """What happened, in everyday words, by the reason’s code."""
 
+WAITING = {
+    "database_unreachable": "The shop waits for its database",
+    "dns_missing": "Waiting for the address to become known",
+    "external_secret": "Waiting for the passwords from where they are kept",
+    "ingress_no_address": "Waiting for the way in",
+    "ingress_unreachable": "Waiting for the way in",
+    "pod_not_started": "Waiting for the machine to set it up",
+    "probe_failing": "Waiting for the first answer",
+    "shop_answers_wrong": "Waiting for the first page",
+    "tls_missing": "Waiting for the certificate",
+    "volume_not_bound": "Waiting for the disk",
+}
+"""What a start waits for in its normal course, by the reason’s code."""
+
 PARTS: dict[str, Any] = {
     "title": "Parts",
     "names": {
