@@ -76,7 +76,7 @@ class Engine:
     acted: bool = False
     error: Finding | None = None  # what its last step failed of,
     error_since: datetime | None = None  # and in which state of the store
-    seen: tuple[tuple[Release, datetime | None], datetime] | None = None  # the release, and since when it is seen so
+    seen: tuple[tuple[bool, datetime | None], datetime] | None = None  # a release, and since when it is seen so
 
     def forget(self) -> None:
         self.row = self.step = self.helm = self.error = None
@@ -191,8 +191,9 @@ class World:
         made = space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC, Release.LOCKED)
         finding = replace(BROKEN, pod="postgres-0", since=space.old_pod) if made and space.old_pod else None
         release = Release.DRIFTED if space.drifted and space.release is Release.IN_SYNC else space.release
-        if engine.seen is None or engine.seen[0] != (release, space.release_at):
-            engine.seen = (release, space.release_at), self.now
+        record = release is Release.LOCKED, space.release_at
+        if engine.seen is None or engine.seen[0] != record:
+            engine.seen = record, self.now
         return Observed(
             trouble=trouble,
             namespace=Presence.THERE,
