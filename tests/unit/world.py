@@ -76,10 +76,16 @@ class Engine:
     acted: bool = False
     error: Finding | None = None  # what its last step failed of,
     error_since: datetime | None = None  # and in which state of the store
+    seen: tuple[tuple[bool, datetime | None], datetime] | None = None  # a release, and since when it is seen so
 
     def forget(self) -> None:
         self.row = self.step = self.helm = self.error = None
         self.acted = False
+
+    def end(self) -> None:
+        """Another process takes its place, and remembers nothing."""
+        self.forget()
+        self.seen = None
 
 
 @dataclass
@@ -185,12 +191,16 @@ class World:
         made = space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC, Release.LOCKED)
         finding = replace(BROKEN, pod="postgres-0", since=space.old_pod) if made and space.old_pod else None
         release = Release.DRIFTED if space.drifted and space.release is Release.IN_SYNC else space.release
+        record = release is Release.LOCKED, space.release_at
+        if engine.seen is None or engine.seen[0] != record:
+            engine.seen = record, self.now
         return Observed(
             trouble=trouble,
             namespace=Presence.THERE,
             drift=() if space.applied else (DRIFT,),
             release=release,
             release_at=space.release_at,
+            release_for=self.now - engine.seen[1],
             release_drift=(DRIFT,) if space.drifted and made else (),
             lock_abandoned=release is Release.LOCKED
             and space.runner == engine.number
