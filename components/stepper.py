@@ -26,7 +26,7 @@ DELETING = (
 )
 
 
-ANEW = ("retry.requested", "undelete.requested")
+ANEW = ("retry.requested", "undelete.requested", "upgrade.requested", "rollback.requested")
 """Kinds of event from which the way to a shop begins once more."""
 
 

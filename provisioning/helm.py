@@ -146,10 +146,15 @@ class Helm:
         """Uninstall the release; one that is not there is fine.  Does not wait for its objects to go."""
         await self._act(["uninstall", "--ignore-not-found", "--", release], release, namespace, time_limit)
 
-    async def rollback(self, release: str, namespace: str, revision: int, time_limit: float) -> None:
-        """Make what `revision` was the newest one again.  Raises HelmError, also where there is no such revision."""
-        arguments = ["rollback", "--history-max", str(HISTORY), "--", release, str(revision)]
-        await self._act(arguments, release, namespace, time_limit)
+    async def rollback(
+        self, release: str, namespace: str, revision: int, time_limit: float, *, force_conflicts: bool = False
+    ) -> None:
+        """Make what `revision` was the newest one again, labels included.  `force_conflicts`: as in `upgrade_install`.
+
+        Raises HelmError, also where there is no such revision.
+        """
+        arguments = ["rollback", "--history-max", str(HISTORY), *(["--force-conflicts"] if force_conflicts else [])]
+        await self._act([*arguments, "--", release, str(revision)], release, namespace, time_limit)
 
     async def version(self) -> str:
         """Helm's own version: "v4.2.3"."""

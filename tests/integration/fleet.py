@@ -94,6 +94,12 @@ class Fleet:
             assert time.monotonic() < end, f"{name} is {store.state if store else 'gone'}, {await self.lines(name)}"
             await asyncio.sleep(0.02)
 
+    async def until_line(self, name: str, line: str, within: float = 30) -> None:
+        end = time.monotonic() + within
+        while line not in (lines := await self.lines(name)):
+            assert time.monotonic() < end, f"{line!r} is not among {lines}"
+            await asyncio.sleep(0.02)
+
     async def events(self, name: str) -> list[Event]:
         async with self.database.session() as session:
             store = (await session.exec(select(Store).where(col(Store.name) == name))).first()

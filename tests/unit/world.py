@@ -22,8 +22,10 @@ DRIFT = Drift({"kind": "Secret", "metadata": {"name": "store-secrets"}}, "storef
 BROKEN = Finding(Reason("image_pull", "PostgreSQL pod failed to start: ImagePullBackOff"), lasting=True)
 FOREIGN = Finding(Reason("foreign_namespace", "The namespace is somebody else's"), lasting=True)
 AWAY = Finding(Reason("cluster_unreachable", "The cluster does not answer"), lasting=False)
+INSTALLS = frozenset({Do.INSTALL, Do.ROLL_BACK})
 DESTRUCTIVE = frozenset({Do.UNINSTALL, Do.DELETE_NAMESPACE, Do.REMOVE})
 THEIRS = -1  # whose a foreign thing is
+BY_HAND = -2  # the fingerprint of a release that somebody made otherwise
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Row:
     since: datetime = NOON
     destroy_at: datetime | None = None
     destroying: bool = False
+    pinned: int | None = None  # the fingerprint of the earlier release that is wanted
+
+    def again(self, at: datetime, **columns: int | None) -> "Row":
+        """As somebody's wish puts it into the queue."""
+        return replace(self, state=State.REQUESTED, since=at, destroy_at=None, destroying=False, **columns)
 
 
 @dataclass
@@ -42,7 +49,9 @@ class Namespace:
     owner: int
     terminating: bool = False
     applied: bool = False  # what lies around the release is there, and as it should be
-    release: Release = Release.ABSENT  # ABSENT, LOCKED, FAILED, OUT_OF_SYNC or IN_SYNC; UNMANAGED: somebody else's
+    release: Release = Release.ABSENT  # ABSENT, LOCKED, FAILED or IN_SYNC: deployed; UNMANAGED: somebody else's
+    spec: int | None = None  # fingerprint of what is deployed
+    kept: frozenset[int] = frozenset()  # fingerprints of those that Helm keeps, and can go back to
     release_at: datetime | None = None
     runner: int = 0
     drifted: bool = False  # the release's objects are not as it says
@@ -60,6 +69,7 @@ class Helm:
     engine: "Engine"
     store: int
     since: datetime
+    spec: int = 0  # fingerprint of what it makes
     space: Namespace | None = None  # in which its record is made
     alive: bool = True
     went_well: bool = False
@@ -89,6 +99,7 @@ class World:
     namespace: Namespace | None = None
     engines: tuple[Engine, ...] = field(default_factory=lambda: (Engine(0), Engine(1)))
     leader: int = 0
+    present: int = 1  # fingerprint of what the platform's chart makes
     helms: list[Helm] = field(default_factory=list)
     away: bool = False  # the API server
     blind: bool = False  # the watches
@@ -130,7 +141,8 @@ class World:
             return
         error = engine.error if engine.error_since == row.since else None
         observed = replace(self._observed(row, engine), blocked=error)
-        desired = Desired(row.state, row.since, row.destroy_at, row.destroying)
+        pinned = row.pinned not in (None, self.present)
+        desired = Desired(row.state, row.since, row.destroy_at, row.destroying, pinned=pinned)
         engine.row, engine.step, engine.acted = row, decide(desired, observed, self.now, LIMITS), False
         self.steps.append(engine.step.do)
         if engine.step.reason is not None:
@@ -175,6 +187,10 @@ class World:
         engine.forget()
         engine.error, engine.error_since = error, since
 
+    def wanted(self, row: Row) -> int:
+        """The fingerprint of the release that is wanted."""
+        return self.present if row.pinned is None else row.pinned
+
     def _observed(self, row: Row, engine: Engine) -> Observed:
         trouble = "the cluster does not answer" if self.away or self.blind else ""
         space = self.namespace
@@ -182,9 +198,13 @@ class World:
             return Observed(trouble=trouble)
         if space.terminating:
             return Observed(trouble=trouble, namespace=Presence.TERMINATING)
-        made = space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC, Release.LOCKED)
+        made = space.release in (Release.IN_SYNC, Release.LOCKED)
         finding = replace(BROKEN, pod="postgres-0", since=space.old_pod) if made and space.old_pod else None
-        release = Release.DRIFTED if space.drifted and space.release is Release.IN_SYNC else space.release
+        release = space.release
+        if release is Release.IN_SYNC and space.spec != self.wanted(row):
+            release = Release.OUT_OF_SYNC
+        elif release is Release.IN_SYNC and space.drifted:
+            release = Release.DRIFTED
         return Observed(
             trouble=trouble,
             namespace=Presence.THERE,
@@ -192,6 +212,7 @@ class World:
             release=release,
             release_at=space.release_at,
             release_drift=(DRIFT,) if space.drifted and made else (),
+            kept_as=int(row.pinned in space.kept),
             lock_abandoned=release is Release.LOCKED
             and space.runner == engine.number
             and not any(helm.alive and helm.engine.number == engine.number for helm in self.helms),
@@ -224,11 +245,21 @@ class World:
             ours_at_work = any(helm.alive and helm.engine.number == engine.number for helm in self.helms)
             if (space is None or space.owner != row.id) and self.row == row and not ours_at_work:
                 self.row = None
-        elif step.do in (Do.INSTALL, Do.UNINSTALL):
+        elif step.do is Do.UNPIN:
+            if self.row is not None and (self.row.id, self.row.state, self.row.since) == (row.id, row.state, row.since):
+                lost = space is None or space.owner != row.id or row.pinned not in space.kept
+                self.row = replace(self.row, pinned=None) if lost else self.row
+        elif step.do in (Do.INSTALL, Do.ROLL_BACK, Do.UNINSTALL):
+            spec = self.wanted(row)
+            done = space is not None and (space.owner, space.release, space.spec) == (row.id, Release.IN_SYNC, spec)
+            if done and step.do is not Do.UNINSTALL:
+                return  # by somebody before us
+            if step.do is Do.INSTALL:
+                assert spec == self.present, "an earlier release is wanted"
             if any(helm.alive and helm.engine is engine for helm in self.helms):  # it holds the machine's lock file
                 self._fails(engine, AWAY)
                 return
-            engine.helm = Helm(step.do, engine, row.id, self.now)
+            engine.helm = Helm(step.do, engine, row.id, self.now, spec)
             self.helms.append(engine.helm)
         elif step.do is not Do.WAIT:
             self._act_inside(row, step.do)
@@ -243,9 +274,9 @@ class World:
                 space.terminating, space.release, space.data = True, Release.ABSENT, 0
             case Do.APPLY if not space.terminating:
                 space.applied, space.drifted = True, False
-                space.replicas = space.replicas or int(space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC))
-            case Do.UNLOCK if space.release is Release.LOCKED:
-                space.release, space.release_at = Release.ABSENT, None
+                space.replicas = space.replicas or int(space.release is Release.IN_SYNC)
+            case Do.UNLOCK if space.release is Release.LOCKED:  # the revision before it stands again
+                space.release, space.release_at = Release.ABSENT if space.spec is None else Release.IN_SYNC, None
             case Do.REPLACE_POD:
                 space.old_pod = None
                 space.starts_in = 3
@@ -296,13 +327,15 @@ class World:
         if self.away or space is None or space.terminating or space.owner != helm.store:
             self.end_helm(helm, well=False)
             return
-        if helm.verb is Do.INSTALL:
-            if space.release in (Release.LOCKED, Release.UNMANAGED):
+        if helm.verb in INSTALLS:
+            if space.release in (Release.LOCKED, Release.UNMANAGED) or (
+                helm.verb is Do.ROLL_BACK and helm.spec not in space.kept
+            ):
                 self.end_helm(helm, well=False)
                 return
             space.release, space.release_at, space.runner = Release.LOCKED, self.now, helm.engine.number
         helm.space = space
-        at_work = [each for each in self.helms if each.alive and each.space is space and each.verb is Do.INSTALL]
+        at_work = [each for each in self.helms if each.alive and each.space is space and each.verb in INSTALLS]
         assert len(at_work) <= 1, "two helms write one release"
 
     def end_helm(self, helm: Helm, *, well: bool = True) -> None:
@@ -312,12 +345,14 @@ class World:
             return
         if space is not None and helm.space is space and not space.terminating:
             well = well and not self.away
-            if helm.verb is Do.INSTALL:
+            if helm.verb in INSTALLS:
                 space.release = Release.IN_SYNC if well else Release.FAILED
                 if well:
                     space.drifted, space.replicas, space.data = False, 1, space.data or 1
+                    space.starts_in = space.starts_in if space.spec == helm.spec else 3  # the pods are made anew
+                    space.spec, space.kept = helm.spec, space.kept | {helm.spec}
             elif well:
-                space.release, space.replicas = Release.ABSENT, 0
+                space.release, space.replicas, space.spec, space.kept = Release.ABSENT, 0, None, frozenset()
             space.release_at = self.now
             helm.went_well = well
         self.kill_helm(helm)
@@ -360,7 +395,7 @@ class World:
         return (
             not space.terminating
             and space.applied
-            and space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC)  # what runs is not changed unasked
+            and space.release is Release.IN_SYNC  # made of whatever: what runs is not changed unasked
             and not space.drifted
             and space.replicas > 0
             and not space.starts_in

@@ -1,0 +1,21 @@
+"""Which release a store wants, what it can be upgraded to, and what it can be rolled back to"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("store", sa.Column("pinned", sa.String(), nullable=True))
+    op.add_column("store", sa.Column("upgrade_to", sa.String(), nullable=True))
+    op.add_column("store", sa.Column("earlier", sa.JSON(), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("store") as store:
+        for column in ("earlier", "upgrade_to", "pinned"):
+            store.drop_column(column)
