@@ -430,7 +430,9 @@ class Stores:
                 actor.require_write()
                 store = await self._find(session, actor, name)
                 if store.state not in only_from:
-                    raise Problem(409, f"The store is {store.state}; this needs one that is {' or '.join(only_from)}.")
+                    raise Problem(
+                        409, f"The store is {store.state}; this needs a store that is {' or '.join(only_from)}."
+                    )
                 if not done(store):
                     try:
                         await wish(self._database, session, store, actor.email)

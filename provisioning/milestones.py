@@ -11,7 +11,7 @@ from itertools import pairwise
 from provisioning.cluster import Obj
 from provisioning.failures import condition, of_kind, part_of, reference, time_of
 from provisioning.models import Event, Level
-from provisioning.release import DESCRIPTION, SPEC, VERSION, revisions
+from provisioning.release import DEPLOYED, DESCRIPTION, SPEC, VERSION, revisions
 
 SECRET = "store-secrets"  # noqa: S105 - the object's name
 _POLICIES = ("ResourceQuota", "LimitRange", "NetworkPolicy")
@@ -109,9 +109,10 @@ def _in_place(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:
 
 def _released(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:
     """Each revision that is another release than the one before it: Helm makes one also to repair the same."""
-    for before, obj in pairwise(revisions(objects)):
+    deployed = [obj for obj in revisions(objects) if obj["metadata"]["labels"].get("status") in DEPLOYED]
+    for before, obj in pairwise(deployed):
         metadata, labels = obj["metadata"], obj["metadata"]["labels"]
-        if labels.get("status") not in ("deployed", "superseded") or labels.get(SPEC) == _spec(before):
+        if labels.get(SPEC) == before["metadata"]["labels"].get(SPEC):
             continue
         kept, number = metadata.get("annotations") or {}, labels["version"]
         version = kept.get(VERSION, "")
@@ -121,11 +122,6 @@ def _released(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:
             kind, said = "release.upgraded", "Release upgraded"
         said += f": {version}, revision {number}" if version else f", revision {number}"
         yield _event(store_id, obj, kind, said, metadata["creationTimestamp"])
-
-
-def _spec(secret: Obj) -> str | None:
-    spec: str | None = secret["metadata"]["labels"].get(SPEC)
-    return spec
 
 
 def _ready(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:

@@ -33,6 +33,9 @@ MANIFEST = "storefleet.dev/cached-manifest"
 VERSION, DESCRIPTION = "storefleet.dev/cached-version", "storefleet.dev/cached-description"
 """Likewise: the chart's appVersion, and Helm's words on what made the revision ("Rollback to 1").  Untrusted text."""
 
+DEPLOYED = ("deployed", "superseded")
+"""What Helm calls the status of a revision that is in force, or was."""
+
 _LARGEST = 8 * 1024 * 1024  # bytes of a record, unpacked: beyond is not Helm's
 
 
@@ -70,7 +73,7 @@ class Kept:
     @property
     def was_deployed(self) -> bool:
         """Whether it is, or can be had again by a rollback."""
-        return self.status in ("deployed", "superseded")
+        return self.status in DEPLOYED
 
 
 def history(objects: Iterable[Obj], ours: tuple[str, str]) -> list[Kept]:

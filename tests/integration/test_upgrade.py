@@ -1,4 +1,4 @@
-"""Another release for a store that runs: the platform comes with another chart, as it does after an upgrade of its own."""
+"""Another release for a store that runs: the platform comes with another chart, as after an upgrade of its own."""
 
 import asyncio
 from collections import Counter
