@@ -234,6 +234,7 @@ STORE: dict[str, Any] = {
     "owner": "Owner",
     "version": "Version",
     "revision": "revision {n}",
+    "release_failed": "The new release did not come up; the one before may still serve",
     "rollback": "Roll back …",
     "created": "Created",
     "address": "Address",

@@ -8,7 +8,7 @@ from app import texts
 from app.inside_views import PartsView, UsageView
 from app.pages.stores import due
 from app.stores import EventView, StoreView
-from components.stepper import Mark, total
+from components.stepper import Mark, other_release, total
 from provisioning import names
 from provisioning.failures import ADMIN
 from provisioning.health import Health
@@ -28,6 +28,8 @@ def facts(store: StoreView, events: Sequence[EventView]) -> dict[str, Any]:
     note = ""
     if store.state is State.REQUESTED and store.queue_position:
         note = texts.STORES["queue"].replace("{n}", str(store.queue_position))
+    elif store.state is State.FAILED and other_release(marks(events)):
+        note = texts.STORE["release_failed"]
     return {
         "name": store.name,
         "state": store.state.value,
