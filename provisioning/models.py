@@ -97,6 +97,7 @@ class Store(SQLModel, table=True):
         None  # fingerprint of the earlier release that is wanted; None: what the platform's chart makes
     )
     # What the engine saw last, see `upgrades`:
+    proven: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # fingerprints
     upgrade_to: str | None = None  # the version that the platform's chart would make of it; None: nothing newer
     earlier: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)

@@ -74,6 +74,20 @@ class Fleet:
             await session.commit()
         self.engine.poke(name)
 
+    async def upgrade(self, name: str) -> None:
+        async with self.database.session() as session:
+            store = (await session.exec(select(Store).where(col(Store.name) == name))).one()
+            await wishes.request_upgrade(self.database, session, store, "ann", sealer=self.sealer)
+            await session.commit()
+        self.engine.poke(name)
+
+    async def rollback(self, name: str, revision: int | None = None) -> None:
+        async with self.database.session() as session:
+            store = (await session.exec(select(Store).where(col(Store.name) == name))).one()
+            await wishes.request_rollback(self.database, session, store, "ann", revision=revision)
+            await session.commit()
+        self.engine.poke(name)
+
     async def store(self, name: str) -> Store | None:
         async with self.database.session() as session:
             return (await session.exec(select(Store).where(col(Store.name) == name))).first()

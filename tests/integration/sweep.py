@@ -119,6 +119,9 @@ ARGUMENTS: dict[tuple[str, str], Callable[[Target], Any]] = {
 QUIET = {
     ("StoreNotifications", "wanted"): "what happens later is told",
     ("StoreList", "more"): "there is no further page",
+    ("UpdateNotice", "upgrade"): "there is no newer release to ask about",
+    ("About", "rollback"): "there is no earlier release to ask about",
+    ("Failure", "rollback"): "there is no earlier release to ask about",
     ("Figures", "choose"): "the page draws anew by itself, a moment later",
     ("UsageCharts", "scale"): "there is nothing to draw yet",
     ("UsageCharts", "range"): "the page draws anew by itself, a moment later",

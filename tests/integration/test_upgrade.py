@@ -61,22 +61,6 @@ async def row(fleet: Fleet) -> Store:
     return store
 
 
-async def upgrade(fleet: Fleet) -> None:
-    async with fleet.database.session() as session:
-        store = (await session.exec(select(Store))).one()
-        await wishes.request_upgrade(fleet.database, session, store, "ann", sealer=fleet.sealer)
-        await session.commit()
-    fleet.engine.poke("shop")
-
-
-async def rollback(fleet: Fleet, revision: int | None = None) -> None:
-    async with fleet.database.session() as session:
-        store = (await session.exec(select(Store))).one()
-        await wishes.request_rollback(fleet.database, session, store, "ann", revision=revision)
-        await session.commit()
-    fleet.engine.poke("shop")
-
-
 async def notes(fleet: Fleet) -> list[tuple[str, bool]]:
     """Of each of the shop's pods: the note that its chart gave it, and whether it is ready."""
     pods, _ = await fleet.cluster.list_all("Pod", SPACE, "app.kubernetes.io/name=medusa")
@@ -126,9 +110,9 @@ async def test_a_store_is_upgraded_while_it_serves_and_its_database_has_a_new_pa
         before = await secret(fleet)
         slow = platform.sandbox.faults.add(ImageFault(f"*medusa-store:{NEW}", message=AWAY))
         async with customers(platform.sandbox) as answers:
-            await upgrade(fleet)
+            await fleet.upgrade("shop")
             with pytest.raises(IllegalTransition):  # the second click
-                await upgrade(fleet)
+                await fleet.upgrade("shop")
             await fleet.until(lambda store: store is not None and store.revision == 2, "shop")
             for _ in range(10):  # the old pod answers, and is not what was asked for
                 fleet.engine.poke("shop")
@@ -168,19 +152,19 @@ async def test_a_store_is_upgraded_while_it_serves_and_its_database_has_a_new_pa
 async def test_an_upgrade_that_fails_leaves_the_old_shop_serving_and_is_rolled_back(platform):
     platform.sandbox.faults.add(ImageFault(f"*medusa-store:{NEW}"))
     async with platform.upgraded() as fleet, customers(platform.sandbox) as answers:
-        await upgrade(fleet)
+        await fleet.upgrade("shop")
         store = await fleet.settled("shop", within=60)
         assert (store.state, store.revision, store.upgrade_to) == (State.FAILED, 2, None)
         assert store.reason is not None
         assert store.reason["code"] == "image_pull"
         with pytest.raises(wishes.NothingNewer):  # another try is a retry
-            await upgrade(fleet)
+            await fleet.upgrade("shop")
         with pytest.raises(wishes.NoRevision) as refused:
-            await rollback(fleet, 7)
+            await fleet.rollback("shop", 7)
         assert list(refused.value.there) == [1]
-        await rollback(fleet, 1)
+        await fleet.rollback("shop", 1)
         with pytest.raises(IllegalTransition):
-            await rollback(fleet, 1)
+            await fleet.rollback("shop", 1)
         store = await fleet.settled("shop", within=60)
         assert (store.state, store.version, store.revision) == (State.READY, OLD, 3)
         assert await notes(fleet) == [("", True)]
@@ -193,22 +177,22 @@ async def test_an_upgrade_that_fails_leaves_the_old_shop_serving_and_is_rolled_b
         assert f"Release rolled back to revision 1: {OLD}, revision 3" in lines
         assert not [line for line in lines if "put back" in line], "nothing of it is drift"
         with pytest.raises(wishes.NoRevision):  # a page from before, clicked once more
-            await rollback(fleet, 1)
+            await fleet.rollback("shop", 1)
     assert set(answers) == {200}
     async with platform.of(NEW) as fleet:  # a restart finds what is wanted in the row
         await stays(fleet, 3)
         platform.sandbox.faults.clear()
-        await upgrade(fleet)
+        await fleet.upgrade("shop")
         store = await fleet.settled("shop", within=60)
         assert (store.state, store.version, store.revision, store.pinned) == (State.READY, NEW, 4, None)
 
 
 async def test_repairs_of_a_store_that_was_rolled_back(platform):
     async with platform.upgraded() as fleet:
-        await upgrade(fleet)
+        await fleet.upgrade("shop")
         await fleet.settled("shop", within=60)
         await rotated(fleet, 2)
-        await rollback(fleet)
+        await fleet.rollback("shop")
         assert (await fleet.settled("shop", within=60)).version == OLD
         await fleet.cluster.delete("Deployment", "medusa", SPACE)
         await fleet.until_line("shop", "Missing and put back: deployment/medusa")
@@ -224,7 +208,7 @@ async def test_repairs_of_a_store_that_was_rolled_back(platform):
         assert (store.state, store.pinned, store.upgrade_to) == (State.READY, None, None)
 
 
-@pytest.mark.parametrize(("wish", "step"), [(upgrade, "install"), (rollback, "roll_back")])
+@pytest.mark.parametrize(("wish", "step"), [(Fleet.upgrade, "install"), (Fleet.rollback, "roll_back")])
 async def test_cut_off_behind_helm_it_goes_on_and_nothing_is_done_twice(platform, monkeypatch, wish, step):
     """The process dies right behind the effect, before it knows of it; another goes on."""
     reached, died, original = asyncio.Event(), asyncio.Event(), getattr(Actor, step)
@@ -235,19 +219,19 @@ async def test_cut_off_behind_helm_it_goes_on_and_nothing_is_done_twice(platform
         await died.wait()
 
     async with platform.upgraded() as fleet:
-        if wish is rollback:
-            await upgrade(fleet)
+        if wish is Fleet.rollback:
+            await fleet.upgrade("shop")
             assert (await fleet.settled("shop", within=60)).state is State.READY
             await rotated(fleet, 2)
         last = max(await revisions(fleet))
         monkeypatch.setattr(Actor, step, dies)
-        await wish(fleet)
+        await wish(fleet, "shop")
         async with asyncio.timeout(30):
             await reached.wait()
     monkeypatch.setattr(Actor, step, original)
     async with platform.of(NEW) as fleet:
         store = await fleet.settled("shop", within=60)
-        assert (store.state, store.version) == (State.READY, NEW if wish is upgrade else OLD)
+        assert (store.state, store.version) == (State.READY, NEW if wish is Fleet.upgrade else OLD)
         assert max(await revisions(fleet)) == store.revision == last + 1
         assert sum(line.startswith("Release ") for line in await fleet.lines("shop")) == last
 

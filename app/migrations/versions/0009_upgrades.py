@@ -1,4 +1,4 @@
-"""Which release a store wants, what it can be upgraded to, and what it can be rolled back to"""
+"""Which release a store wants, which came up, what it can be upgraded to, and what it can be rolled back to"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,11 +11,12 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("store", sa.Column("pinned", sa.String(), nullable=True))
+    op.add_column("store", sa.Column("proven", sa.JSON(), nullable=True))
     op.add_column("store", sa.Column("upgrade_to", sa.String(), nullable=True))
     op.add_column("store", sa.Column("earlier", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
     with op.batch_alter_table("store") as store:
-        for column in ("earlier", "upgrade_to", "pinned"):
+        for column in ("earlier", "upgrade_to", "proven", "pinned"):
             store.drop_column(column)
