@@ -243,6 +243,12 @@ async def test_what_somebody_else_changed_is_an_error_unless_it_is_taken_back(gr
         "r", ground.namespace, CHART, {"text": "ours again"}, LABELS, LIMIT, force_conflicts=True
     )
     assert (await ground.data())["text"] == "ours again"
+    await ground.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", **theirs})
+    with pytest.raises(HelmError, match="conflict"):
+        await ground.helm.rollback("r", ground.namespace, 1, LIMIT)
+    await ground.helm.rollback("r", ground.namespace, 1, LIMIT, force_conflicts=True)
+    assert (await ground.data())["text"] == "ours"
+    assert all(labels.items() >= LABELS.items() for labels in await ground.labels()), "a rollback keeps them"
 
 
 async def test_an_api_server_that_is_away_is_told_soon(ground, tmp_path):
