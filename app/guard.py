@@ -90,7 +90,12 @@ class Guard:
                     await _refuse(body, scope, receive, with_headers)
                     return
                 receive = _again(body, receive)
-                await self._app(scope, receive, with_headers)
+                try:
+                    await self._app(scope, receive, with_headers)
+                except RuntimeError as error:
+                    if not broke_off(error):
+                        raise
+                    log.warning("broken off: %s %s", scope["method"], scope["path"])
             else:
                 await self._websocket(scope, receive, with_headers, address)
         finally:
@@ -161,6 +166,11 @@ class Guard:
         except TimeoutError:
             self._told.refusal(address, "a body that takes too long")
             return _cut_off(408, f"The body was not there within {BODY_WITHIN:.0f} seconds. Send it in one go.")
+
+
+def broke_off(error: Exception) -> bool:
+    """Is it what Starlette's middlewares say where an answer was cut off before it began, since we end?"""
+    return isinstance(error, RuntimeError) and str(error) == "No response returned."
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 AGENT = f"storefleet/{version('storefleet')}"  # our name in the cluster's audit log
 CONNECT_AGAIN = 10.0  # seconds until a kubeconfig that could not be used is tried again
+STEPS_END_WITHIN = 6  # seconds, at most, that the next leader waits for what this one has begun
 STREAMS_END_WITHIN = 5  # seconds, at most, for open requests when the process is told to stop
 
 
@@ -143,10 +144,19 @@ class Runtime:
         await self._services.database.close()
 
     async def _resign(self) -> None:
-        """Let another process lead as soon as this one is told to stop: open streams may hold it up for a while."""
+        """Let another process lead as soon as this one is told to stop: open streams may hold it up for a while.
+
+        Not before what this one has begun has ended: else the other would begin the same once more.
+        """
         await self._services.stopping.wait()
-        if self._services.leader:
-            await self._services.leader.stop()
+        leader, engine = self._services.leader, self._services.engine
+        if leader is None or engine is None:
+            return
+        leader.stand_down()
+        with contextlib.suppress(TimeoutError):  # what is slower has long left its mark in the cluster
+            async with asyncio.timeout(STEPS_END_WITHIN):
+                await engine.finish()
+        await leader.stop()
 
     async def _start(self) -> None:
         try:

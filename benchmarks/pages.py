@@ -8,7 +8,6 @@ cluster here); the time begins before the commit.  The server's CPU is its proce
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +34,7 @@ from provisioning.database import Database, add_events
 from provisioning.models import Event, Level, Store, now
 from provisioning.states import State
 from tests import postgres
-from tests.browser.conftest import FLAGS
+from tests.browser.conftest import FLAGS, chromium_command
 from tests.served import ROOT, Served, environment
 
 STORES, CHANGING, ADMINS = 1000, 20, 4
@@ -72,7 +71,7 @@ SCROLL = """() => new Promise((done) => {
 
 
 def run(arguments: list[str]) -> None:
-    chromium, commands = shutil.which("chromium"), postgres.binaries()
+    chromium, commands = chromium_command(), postgres.binaries()
     if not (chromium and commands):
         print("left out: needs Chromium and PostgreSQL")
         return

@@ -51,6 +51,7 @@ class Observed:
     lock_abandoned: bool = False  # the helm that locked the release is known to be dead
     waiting_for: str = ""  # the first part that is not ready; "" when all are
     finding: Finding | None = None  # why
+    earlier_pods: frozenset[str] = frozenset()  # uids of those that were there when this attempt was first looked at
     blocked: Finding | None = None  # what the last step failed of, if it did
     held_by: tuple[str, ...] = ()  # what keeps a terminating namespace
     secrets: Stage = Stage.SETTLED  # how far new ones are
@@ -172,7 +173,7 @@ def _towards_presence(desired: Desired, observed: Observed, now: datetime, limit
     ):
         return Step(Do.WAIT, waiting_for=observed.waiting_for)  # until it can be told
     if observed.finding is not None and observed.finding.lasting:
-        return _give_up_or_try_anew(desired, observed.finding)
+        return _give_up_or_try_anew(desired, observed.finding, observed.earlier_pods)
     if observed.waiting_for:
         return Step(Do.WAIT, waiting_for=observed.waiting_for)
     return Step(Do.PROBE, waiting_for="the shop to answer through the ingress")
@@ -185,10 +186,14 @@ def _to_the_release(desired: Desired, observed: Observed) -> Step:
     return Step(Do.ROLL_BACK, revision=observed.kept_as) if observed.kept_as else Step(Do.UNPIN)
 
 
-def _give_up_or_try_anew(desired: Desired, finding: Finding) -> Step:
-    """A pod from before this attempt may only sit in its back-off, with the cause long mended."""
+def _give_up_or_try_anew(desired: Desired, finding: Finding, earlier_pods: frozenset[str]) -> Step:
+    """A pod from before this attempt may only sit in its back-off, with the cause long mended.
+
+    By what was seen and by the clocks: a process that was started in mid-attempt has seen no beginning, and the
+    cluster's clock may be behind ours for as long as it likes.
+    """
     begun = desired.since.replace(microsecond=0)  # the cluster's times are whole seconds: in doubt it is an old one
-    if finding.pod and finding.since is not None and finding.since <= begun:
+    if finding.pod_uid in earlier_pods and finding.since is not None and finding.since <= begun:
         return Step(Do.REPLACE_POD, pod=finding.pod, pod_uid=finding.pod_uid, waiting_for=f"a new {finding.pod}")
     return Step(Do.MARK_FAILED, reason=finding.reason)
 

@@ -107,6 +107,10 @@ class Engine:
             await self._cache.stop()
         await self._reconciler.close()
 
+    async def finish(self) -> None:
+        """Wait for the end of every step that is under way."""
+        await self._reconciler.finish()
+
     async def lead(self) -> None:
         """This process begins to lead: look at every store now, the ones on their way first, as if for the first time.
 

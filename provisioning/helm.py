@@ -3,9 +3,10 @@
 A process, because Helm can take its process down with it, and because a process can be stopped from outside.  It is
 `helm` where version 4 is installed; else `helm_command`, which takes the same arguments and works over Helm's library.
 
-Values go in as a file on standard input: nothing of them is on a command line, and nothing is left on a disk.  The
-environment is a short list, so that no secret of ours reaches a chart's tools or a crash report.  If we are killed, a
-helm that runs is left to end by itself: a finished release is worth more than a locked one.
+Values go in as a file without a name on standard input: nothing of them is on a command line or left on a disk, and a
+helm that has started has all of them.  The environment is a short list, so that no secret of ours reaches a chart's
+tools or a crash report.  If we are killed, a helm that runs is left to end by itself: a finished release is worth more
+than a locked one.
 
 A helm that changes a release holds an open, locked file of that release's name for as long as it lives, whatever
 becomes of us: so whoever comes after us on this machine knows at once whether anybody is at work on a release that is
@@ -234,20 +235,23 @@ class Helm:
     ) -> str:
         """What helm printed.  Whatever happens to the caller, the process ends."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=self._environment(),
-                pass_fds=() if lock is None else (lock,),
-                start_new_session=True,  # a process group of its own: what helm starts is ended with it
-            )
+            # A file without a name, not a pipe: who is killed before he has written all leaves a helm without values.
+            with tempfile.TemporaryFile() as values:
+                values.write(given)
+                values.seek(0)
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=values,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    env=self._environment(),
+                    pass_fds=() if lock is None else (lock,),
+                    start_new_session=True,  # a process group of its own: what helm starts is ended with it
+                )
         except OSError as error:
             raise HelmError(f"helm cannot be started: {error}") from error
         printed, complained = bytearray(), bytearray()
         running = asyncio.gather(
-            _write(process.stdin, given),
             _read(process.stdout, printed),
             _read(process.stderr, complained),
             process.wait(),
@@ -332,16 +336,6 @@ def _ended_by(returncode: int | None) -> str:
         name = signal.Signals(-returncode).name
         return f"was ended by {name}" + (" (perhaps memory ran out)" if name == "SIGKILL" else "")
     return f"ended with status {returncode} and said nothing"
-
-
-async def _write(stream: asyncio.StreamWriter | None, given: bytes) -> None:
-    assert stream is not None  # noqa: S101 - a pipe was asked for
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it need not read to the end
-        stream.write(given)
-        await stream.drain()
-    stream.close()
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        await stream.wait_closed()
 
 
 async def _read(stream: asyncio.StreamReader | None, kept: bytearray) -> None:

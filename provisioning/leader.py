@@ -53,6 +53,9 @@ class Leader(Protocol):
         """`on_lead` is called each time that this process begins to lead later, in a task of its own; one that is not
         fit for it lets others lead."""
 
+    def stand_down(self) -> None:
+        """Begin nothing any more, and keep others from it until `stop`: what was begun is still to end."""
+
     async def stop(self) -> None:
         """Lead no more, and let others know."""
 
@@ -65,16 +68,18 @@ def identity() -> str:
 class Alone:
     """Leads from its first moment: the only process on its database, which the file lock of SQLite proves."""
 
-    leading = True
-
     def __init__(self) -> None:
         self._known = Leadership(identity(), now(), here=True)
+        self.leading = True
 
     def known(self) -> Leadership:
         return self._known
 
     def start(self, on_lead: Callable[[], Awaitable[None]], is_fit: Callable[[], bool]) -> None:
         """It leads already, and there is no other."""
+
+    def stand_down(self) -> None:
+        self.leading = False
 
     async def stop(self) -> None:
         """There is nobody to let know."""
@@ -103,6 +108,7 @@ class Election:
         self._changed_at = 0.0  # when it was first seen so; this and what follows by the loop's clock
         self._renewed_at: float | None = None  # when the last renewal of ours was begun; None: it is not ours
         self._was_leading = False
+        self._standing_down = False
         self._trouble = ""
         self._running: asyncio.Task[None] | None = None
         self._begun: set[asyncio.Task[None]] = set()
@@ -110,7 +116,7 @@ class Election:
     @property
     def leading(self) -> bool:
         renewed_at = self._renewed_at
-        return renewed_at is not None and _clock() < renewed_at + self._timings.renew
+        return not self._standing_down and renewed_at is not None and _clock() < renewed_at + self._timings.renew
 
     def known(self) -> Leadership:
         """The holder of a Lease that still holds, as far as we have seen."""
@@ -121,6 +127,9 @@ class Election:
     def start(self, on_lead: Callable[[], Awaitable[None]], is_fit: Callable[[], bool]) -> None:
         self._on_lead, self._is_fit = on_lead, is_fit
         self._running = asyncio.create_task(self._run(), name="leader election")
+
+    def stand_down(self) -> None:
+        self._standing_down = True  # the Lease is renewed all the same
 
     async def stop(self) -> None:
         """Lead no more; if the Lease is ours, give it up, so that the next need not wait for its end."""
@@ -151,8 +160,11 @@ class Election:
                 pause = self._timings.retry
             if self._was_leading and not self.leading:
                 self._was_leading = False
-                log.warning("this process leads no more: %s", self._trouble or self.known().holder or "it gave up")
+                log.warning("this process leads no more: %s", self._why_not())
             await asyncio.sleep(pause)
+
+    def _why_not(self) -> str:
+        return "it was told to stop" if self._standing_down else self._trouble or self.known().holder or "it gave up"
 
     async def _turn(self) -> float:
         """One look at the Lease, one try to have it; seconds until the next."""

@@ -5,8 +5,9 @@ was mended) only paces the work, and is lost at a restart without harm.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from provisioning.database import Database
 from provisioning.decide import Do, Limits, Observed, Step, decide
 from provisioning.destruction import desired_of
 from provisioning.failures import Finding, Reason, diagnose, nearer, of_kind, part_of
+from provisioning.failures.causes import DATABASE_REFUSES
 from provisioning.failures.steps import finding_of
 from provisioning.fence import Fence
 from provisioning.front_door import FrontDoor
@@ -34,10 +36,11 @@ from provisioning.observe import observe
 from provisioning.record import Recorder
 from provisioning.release import Release, history
 from provisioning.renewal import Renewal
-from provisioning.rotation import Held
+from provisioning.rotation import Held, Stage, can_be_told
 from provisioning.secrets import SealBroken, Sealer
 from provisioning.shop_log import ShopLog
 from provisioning.states import State
+from provisioning.templates import secrets_elsewhere
 from provisioning.upgrades import standing
 from provisioning.wanted import Wanted, wanted
 
@@ -75,6 +78,9 @@ class _Memory:
     in_log: Finding | None = None  # what its shop's log says that it waits for
     at_the_door: Finding | None = None  # why its address did not answer last
     failures: int = 0  # steps that failed in a row
+    earlier_pods: frozenset[str] | None = None  # uids of the pods that were there at the first look at this attempt
+    replaced: set[str] = field(default_factory=set)  # uids of pods that are on their way out, so that others come
+    login_made: float | None = None  # by the loop's clock: when a database that refused the shop was told its login
     not_before: float = 0.0  # by the loop's clock: the next try
     mended: dict[str, tuple[int, float]] = field(default_factory=dict)  # by drift: how often, and when last
     health: Health | None = None  # as it was seen last
@@ -112,9 +118,15 @@ class Reconciler:
         self._fence = options.fence
         self._renewal = Renewal(database, cluster, cache, options.sealer)
         self._healths: dict[str, tuple[tuple[datetime, int], Condition]] = {}  # by id; see `_health`
+        self._under_way, self._idle = 0, asyncio.Event()  # steps, and whether there is none
+        self._idle.set()
 
     async def close(self) -> None:
         await self._front_door.close()
+
+    async def finish(self) -> None:
+        """Wait until no step is under way; for when none begins any more."""
+        await self._idle.wait()
 
     def forget(self) -> None:
         """Others have acted meanwhile: what is remembered is of no use."""
@@ -170,6 +182,7 @@ class Reconciler:
         memory = self._memory.setdefault(store.name, _Memory())
         if memory.since != store.state_at:  # what stood in the way of an earlier attempt need not stand there now
             memory.since, memory.error = store.state_at, None
+            memory.earlier_pods = memory.login_made = None
             memory.untended = _untended(store.state_at, self._options.limits)
         if (pause := memory.not_before - _clock()) > 0:
             again(store.name, pause)
@@ -223,6 +236,7 @@ class Reconciler:
         # What no object shows: where parts are still coming up, their log; where all are there, the way in.
         beside = memory.in_log if observed.waiting_for else memory.at_the_door
         observed = replace(observed, finding=nearer(observed.finding, beside))
+        observed = self._beyond_the_cluster(observed, there, wish, memory)
         # A deletion's time is a date that a person was told; any other is how long something takes.
         at = now() if store.state is State.DELETING else _now(memory, store.state_at)
         desired = replace(desired_of(store), untended=memory.untended, pinned=wish.pinned)
@@ -234,7 +248,8 @@ class Reconciler:
         if not self._may_act():
             return step.do, False  # asked right before the step, since it is not known for long
         try:
-            go_on = await self._act(session, store, wish, observed, step, memory, again)
+            with self._one_more_under_way():
+                go_on = await self._act(session, store, wish, observed, step, memory, again)
         except (ClusterError, HelmError, Foreign) as error:
             log.warning("store %s: %s: %s", store.name, step.do.value, error, extra={"store": store.id})
             memory.error = finding_of(error, wish.name)
@@ -248,6 +263,31 @@ class Reconciler:
         if step.do is not Do.WAIT or (store.state is State.READY and not observed.trouble):
             memory.error, memory.failures, memory.not_before = None, 0, 0.0
         return step.do, go_on
+
+    def _beyond_the_cluster(self, observed: Observed, there: list[Obj], wish: Wanted, memory: _Memory) -> Observed:
+        """With what no object shows: which pods an earlier attempt left, what is done about them already."""
+        if memory.earlier_pods is None and not observed.trouble:
+            memory.earlier_pods = frozenset(str(pod["metadata"]["uid"]) for pod in of_kind(there, "Pod"))
+        observed = replace(observed, earlier_pods=memory.earlier_pods or frozenset())
+        finding = observed.finding
+        if finding is None or finding.pod_uid in memory.replaced:
+            return replace(observed, finding=None)
+        refused = finding.reason.code == DATABASE_REFUSES.code and observed.secrets is not Stage.NO_LOGIN
+        due = memory.login_made is None or _clock() - memory.login_made > MENDED_AGAIN
+        if refused and due and can_be_told(there) and not secrets_elsewhere(wish.values):
+            return replace(observed, secrets=Stage.MAKE_LOGIN)
+        return observed
+
+    @contextlib.contextmanager
+    def _one_more_under_way(self) -> Iterator[None]:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
     async def _act(
         self,
@@ -285,7 +325,7 @@ class Reconciler:
             case Do.INSTALL | Do.ROLL_BACK:
                 if store.state is State.READY:
                     found = f"Release {observed.release.value}: installed again"
-                    await tell(session, store, line(store, "repaired", found, Level.WARNING, key=now().isoformat()))
+                    await tell(session, store, line(store, "repaired", found, Level.WARNING, key=_stamp()))
                 async with self._helm_places:
                     if not self._may_act():  # the wait for a place may have outlived the lead
                         return False
@@ -295,10 +335,11 @@ class Reconciler:
                         await actor.install(wish)
             case Do.REPLACE_POD:
                 await actor.replace_pod(store, step.pod, step.pod_uid)
+                memory.replaced.add(step.pod_uid)
                 again(store.name, 0.5)
                 return False
             case Do.MAKE_LOGIN | Do.PREPARE_SECRETS | Do.RESTART_SHOP | Do.RETIRE_SECRETS:
-                await self._renew(session, store, wish, step.do, again)
+                await self._renew(session, store, wish, step.do, memory, again)
                 return False
             case Do.PROBE:
                 return await self._ask(session, store, memory, again)
@@ -327,10 +368,12 @@ class Reconciler:
                 return await self._remove(session, store, again)
         return True
 
-    async def _renew(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, again: Again) -> None:
+    async def _renew(
+        self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: _Memory, again: Again
+    ) -> None:
         """One step of a rotation; the next look, at once, is by what it changed.  Raises ClusterError."""
         try:
-            done = await self._take_step(session, store, wish, do)
+            done = await self._take_step(session, store, wish, do, memory)
         except ClusterError as error:
             await self._tell_waiting(session, store, wish, str(error))
             raise
@@ -345,12 +388,15 @@ class Reconciler:
         event = line(store, "secrets.waiting", said, Level.WARNING, key=str(wish.held.generation))
         await self._recorder.tell(session, store, event)
 
-    async def _take_step(self, session: AsyncSession, store: Store, wish: Wanted, do: Do) -> bool:
+    async def _take_step(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: _Memory) -> bool:
         """Whether it could be taken."""
         there = self._cache.objects(wish.name)
         match do:
             case Do.MAKE_LOGIN:
-                await self._renewal.make_login(session, store, there)
+                memory.replaced.update(await self._renewal.make_login(session, store, there))
+                memory.login_made = _clock()
+                said = "PostgreSQL did not know the shop's password: it was set again"
+                await self._recorder.tell(session, store, line(store, "repaired", said, Level.WARNING, key=_stamp()))
             case Do.PREPARE_SECRETS:
                 if not await self._renewal.prepare(session, store, there):
                     return False
@@ -458,7 +504,7 @@ class Reconciler:
             return
         if condition.reason is None:
             if memory.ill_told:
-                event = line(store, "store.recovered", "Well again", Level.SUCCESS, key=now().isoformat())
+                event = line(store, "store.recovered", "Well again", Level.SUCCESS, key=_stamp())
                 await self._recorder.tell(session, store, event)
             memory.ill_since, memory.ill_told = None, False
             return
@@ -472,8 +518,12 @@ class Reconciler:
             return
         memory.ill_told = True
         said, evidence = f"Degraded: {condition.reason.message}"[:300], "\n".join(condition.reason.evidence)
-        event = line(store, "store.degraded", said, Level.WARNING, evidence, key=now().isoformat())
+        event = line(store, "store.degraded", said, Level.WARNING, evidence, key=_stamp())
         await self._recorder.tell(session, store, event)
+
+
+def _stamp() -> str:
+    return now().isoformat()
 
 
 def _clock() -> float:

@@ -35,16 +35,26 @@ class Renewal:
     def __init__(self, database: Database, cluster: Cluster, cache: Cache, sealer: Sealer) -> None:
         self._database, self._cluster, self._cache, self._sealer = database, cluster, cache, sealer
 
-    async def make_login(self, session: AsyncSession, store: Store, there: Sequence[Obj]) -> None:
-        """Have a database that was made anew know the login; pods that it refused start again at once."""
+    async def make_login(self, session: AsyncSession, store: Store, there: Sequence[Obj]) -> list[str]:
+        """Have a database that does not know the login know it; pods that it refused start again at once: their uids.
+
+        Raises ClusterError, SealBroken or Moved.
+        """
         values, present = await held(session, self._sealer, store)
-        closed = rotation.close_login(rotation.OWNER)  # which came up with the same password
-        await self._tell_database(session, store, rotation.script(rotation.make_login(values) + closed))
+        statements = rotation.make_login(values)
+        if present.login != rotation.OWNER:
+            statements += rotation.close_login(rotation.OWNER)  # which came up with the same password
+        await self._tell_database(session, store, rotation.script(statements))
         await self._write(session, store, present, granted_on=rotation.volume_of(there))
-        for pod in of_kind(there, "Pod"):
-            ready = (condition(pod, "Ready") or {}).get("status") == "True"
-            if (pod["metadata"].get("labels") or {}).get("app.kubernetes.io/name") == "medusa" and not ready:
-                await self._cluster.delete("Pod", pod["metadata"]["name"], names.namespace(store.name))
+        refused = [
+            pod["metadata"]
+            for pod in of_kind(there, "Pod")
+            if (pod["metadata"].get("labels") or {}).get("app.kubernetes.io/name") == "medusa"
+            and (condition(pod, "Ready") or {}).get("status") != "True"
+        ]
+        for pod in refused:
+            await self._cluster.delete("Pod", pod["name"], names.namespace(store.name))
+        return [str(pod["uid"]) for pod in refused]
 
     async def prepare(self, session: AsyncSession, store: Store, there: Sequence[Obj]) -> bool:
         """Have the database know the new secrets, and put them in force; False where its release is too old for it.

@@ -12,7 +12,8 @@ first moment on; both open it until no pod uses the old one any more.
     RETIRE        the old login is closed, and who still uses it is cut off
 
 Each step looks at what is there, and may be cut off anywhere and done again.  What is sealed never lacks a value that
-opens something.  A database that came up anew, on an empty volume, does not know a login made later: MAKE_LOGIN.
+opens something.  A database that came up anew, on an empty volume, does not know a login made later: MAKE_LOGIN.  The
+same mends one that refuses the shop (its volume was begun while somebody had changed the Secret; a role was altered).
 
 What Medusa keeps of a shop's sessions: sign-ins of customers and of the admin are signed with the JWT and cookie
 secrets, of which it knows one each, so that new ones end all sign-ins (carts and orders stay).  Who wants to keep them
@@ -93,9 +94,7 @@ def login_of(values: Mapping[str, str]) -> str:
 
 def stage(held: Held, objects: Sequence[Obj]) -> Stage:
     """How far a rotation is, by what is held and by the store's objects."""
-    own = any(obj["metadata"]["name"] == "postgres" for obj in of_kind(objects, "StatefulSet"))
-    database = next((pod for pod in of_kind(objects, "Pod") if pod["metadata"]["name"] == DATABASE_POD), None)
-    ready = database is not None and (condition(database, "Ready") or {}).get("status") == "True"
+    own, ready = _has_own_database(objects), _database_answers(objects)
     if own and held.login != OWNER and (volume := volume_of(objects)) and volume != held.granted_on:
         return Stage.MAKE_LOGIN if ready else Stage.NO_LOGIN
     if held.asked:
@@ -111,6 +110,20 @@ def stage(held: Held, objects: Sequence[Obj]) -> Stage:
     old = [pod for pod in pods if _generation(pod) != held.generation]
     serving = any((condition(pod, "Ready") or {}).get("status") == "True" for pod in pods)
     return Stage.WAIT if old or not serving else Stage.RETIRE
+
+
+def can_be_told(objects: Sequence[Obj]) -> bool:
+    """Is there a database of the store's own that takes statements?"""
+    return _has_own_database(objects) and _database_answers(objects)
+
+
+def _has_own_database(objects: Sequence[Obj]) -> bool:
+    return any(obj["metadata"]["name"] == "postgres" for obj in of_kind(objects, "StatefulSet"))
+
+
+def _database_answers(objects: Sequence[Obj]) -> bool:
+    pods = [pod for pod in of_kind(objects, "Pod") if pod["metadata"]["name"] == DATABASE_POD]
+    return any((condition(pod, "Ready") or {}).get("status") == "True" for pod in pods)
 
 
 def volume_of(objects: Sequence[Obj]) -> str:

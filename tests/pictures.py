@@ -3,7 +3,6 @@
 Not a test: what it makes is looked at before it is kept.
 """
 
-import shutil
 import sys
 import tempfile
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import FLAGS
+from tests.browser.conftest import FLAGS, chromium_command
 from tests.cluster.cluster import INGRESS, KUBECONFIG
 from tests.cluster.test_whole_line import served_on_the_cluster
 from tests.served import EMAIL, PASSWORD, Served
@@ -26,7 +25,7 @@ DRAWING = 45_000  # ms in which a running store's use of the cluster is measured
 
 
 def main() -> None:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = chromium_command()
     if not (KUBECONFIG and INGRESS and path):
         sys.exit("needs KUBECONFIG, STOREFLEET_TEST_INGRESS and Chromium")
     with tempfile.TemporaryDirectory() as folder:
@@ -42,13 +41,13 @@ def main() -> None:
             served.stop()
 
 
-def _take(served: Served, api: httpx.Client, chromium: str) -> None:
+def _take(served: Served, api: httpx.Client, path: str) -> None:
     for name in RUNNING:
         _create(api, name)
     while any(api.get(f"/api/v1/stores/{name}").json()["state"] != "READY" for name in RUNNING):
         time.sleep(0.5)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         context = browser.new_context(base_url=served.url, viewport=SIZE, locale="en-GB", timezone_id="UTC")
         form = {"email": EMAIL, "password": PASSWORD}
         context.request.post("/sign-in", form=form, headers={"Origin": served.url})

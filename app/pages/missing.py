@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
 from app import texts
+from app.guard import broke_off
 from components import theme
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -25,6 +26,8 @@ def register(app: FastAPI) -> None:
         return HTMLResponse(render_missing("page" if code == 404 else "refused"), code, headers)
 
     async def broken(request: Request, error: Exception) -> Response:
+        if broke_off(error):
+            return Response(status_code=503)
         return HTMLResponse(render_missing("broken", quote=failure_id(error)), 500)
 
     app.add_exception_handler(404, refused)

@@ -121,8 +121,8 @@ DATABASE_REFUSES = Cause(
     "database_refused",
     "The database does not accept the shop's user, password or database name.",
     Ends.AT_ONCE,
-    "The database was made with another password than the Secret store-secrets has. Put the old value back, or set the "
-    "present one in the database (ALTER USER), then retry.",
+    "The shop's password was set again in its database and is refused all the same, or the database is not the "
+    "store's own: see that the one of the Secret store-secrets is right there, then retry.",
 )
 DATABASE_UNREACHABLE = Cause(
     "database_unreachable",

@@ -199,7 +199,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(open_page, path: st
     for summary in page.locator("main summary, #content summary").all()[:3]:
         summary.click()
     check(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.wait_for_function("document.documentElement.scrollWidth <= 360")  # charts follow a moment later
     page.set_viewport_size({"width": 1440, "height": 900})
     check(page)
     picture(page, f"{path.strip('/').partition('?')[0]}-wide-{theme}")

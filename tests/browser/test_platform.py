@@ -112,7 +112,7 @@ def test_it_is_readable_by_everybody_in_both_themes(open_page, dashboard: Dashbo
     picture(page, f"platform-{theme}")
     check(page)
     page.set_viewport_size({"width": 360, "height": 780})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.wait_for_function("document.documentElement.scrollWidth <= 360")  # charts follow a moment later
     picture(page, f"platform-phone-{theme}")
 
 

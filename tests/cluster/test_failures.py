@@ -401,6 +401,11 @@ class Shop:
             raise AssertionError(f"it was never {message!r}, but {seen}") from None
         return reason
 
+    async def is_told(self, line: str, within: float = 120) -> None:
+        async with asyncio.timeout(within):
+            while line not in await self.fleet.lines(self.name):
+                await asyncio.sleep(0.2)
+
     async def is_well(self, within: float = 120) -> None:
         async with asyncio.timeout(within):
             while await self.reason() is not None:
@@ -461,14 +466,19 @@ async def _sufferings_are_named(shop: Shop) -> None:
     secret = await shop.fleet.cluster.get("Secret", "store-secrets", shop.namespace)
     assert secret is not None
     password = b64decode(secret["data"]["database-password"]).decode()
-    shop.sql(
+    with_another_password = (
         "ALTER USER medusa PASSWORD 'another'",
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()",
     )
+    shop.sql(*with_another_password)
     reason = await shop.suffers(
         "Medusa pod is not ready: readiness probe failed: HTTP probe failed with statuscode: 503"
     )
     assert reason.code == "probe_failing"
+    shop.restart()
+    await shop.is_told("PostgreSQL did not know the shop's password: it was set again")
+    await shop.is_well()
+    shop.sql(*with_another_password)  # who does so again is not followed at once
     shop.restart()
     reason = await shop.suffers("Medusa pod failed to start: the database refuses it")
     assert reason.code == "database_refused"

@@ -216,6 +216,30 @@ class TestEnding:
             await upgrade(stand_in(tmp_path, program))
         assert failure.value.returncode == -signal.SIGKILL
 
+    async def test_one_that_has_just_started_has_all_its_values_whatever_becomes_of_us(self, tmp_path):
+        command = stand_in(
+            tmp_path, f"import sys; open({str(tmp_path / 'given')!r}, 'w').write(sys.stdin.read() + '\\n')"
+        )
+        killed = f"""
+            import asyncio, os, signal
+            from pathlib import Path
+            from provisioning.helm import Helm
+
+            start = asyncio.create_subprocess_exec
+
+            async def killed_at_once(*arguments, **more):
+                await start(*arguments, **more)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            asyncio.create_subprocess_exec = killed_at_once
+            helm = Helm(None, None, {command!r}, Path({str(tmp_path / "locks")!r}))
+            asyncio.run(helm.upgrade_install("r", "ns", Path("chart"), {{"name": "shop"}}, {{}}, 30))
+        """
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", textwrap.dedent(killed))
+        assert await process.wait() == -signal.SIGKILL
+        await until(lambda: (tmp_path / "given").exists() and (tmp_path / "given").read_text().endswith("\n"))
+        assert yaml.safe_load((tmp_path / "given").read_text()) == {"name": "shop"}
+
     async def test_one_that_says_nothing(self, tmp_path):
         with pytest.raises(HelmError, match="helm upgrade ended with status 3 and said nothing"):
             await upgrade(stand_in(tmp_path, "raise SystemExit(3)"))

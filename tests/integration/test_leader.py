@@ -104,6 +104,17 @@ async def test_one_that_ends_gives_the_lease_up_and_is_followed_at_once(candidat
     await until(lambda: [candidate.began for candidate in others].count(1) == 1)
 
 
+async def test_one_that_stands_down_keeps_the_lease_until_it_ends(candidates):
+    await until(lambda: bool(leaders(candidates)))
+    (first,) = leaders(candidates)
+    first.election.stand_down()
+    assert not first.leading
+    await asyncio.sleep(1.5 * QUICK.lease)
+    assert not leaders(candidates), "another leads while something may still be under way"
+    await first.election.stop()
+    await until(lambda: bool(leaders(candidates)), QUICK.lease)
+
+
 async def test_one_that_cannot_renew_leads_no_more_and_is_followed(candidates, sandbox):
     await until(lambda: bool(leaders(candidates)))
     (first,) = leaders(candidates)

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 from provisioning import renewal, rotation, wishes
 from provisioning.models import AuditEntry, Store, StoreSecret
 from provisioning.rotation import Part
-from provisioning.sandbox.faults import ApiFault
+from provisioning.sandbox.faults import ApiFault, CrashFault
 from provisioning.secrets import generate
 from provisioning.states import State
 from tests import postgres
@@ -173,6 +173,41 @@ async def test_a_database_that_came_up_anew_learns_the_login(shop):
                 break
             await asyncio.sleep(0.05)
     assert (await secret(shop))["database-user"] == "medusa_2"
+
+
+async def change_password(fleet: Fleet) -> None:
+    """In the database alone, by hand; then the shop starts anew, and is refused."""
+    statement = rotation.script(rotation.make_login({"database-password": "another"}))
+    await fleet.cluster.run(SPACE, rotation.DATABASE_POD, rotation.CONTAINER, rotation.PSQL, statement)
+    for pod in await pods(fleet):
+        await fleet.cluster.delete("Pod", pod, SPACE)
+
+
+SET_AGAIN = "PostgreSQL did not know the shop's password: it was set again"
+
+
+async def test_a_database_that_refuses_the_shop_is_told_its_password_again(shop):
+    await change_password(shop)
+    async with asyncio.timeout(30):
+        while SET_AGAIN not in await shop.lines("shop") or shop.engine.condition(await shop.store("shop")).reason:
+            await asyncio.sleep(0.05)
+    await change_password(shop)  # somebody's doing, then: it is said, and tried again only after a while
+    async with asyncio.timeout(30):
+        while not (reason := shop.engine.condition(await shop.store("shop")).reason) or "refuses" not in reason.message:
+            await asyncio.sleep(0.05)
+    assert (await shop.lines("shop")).count(SET_AGAIN) == 1
+
+
+async def test_a_store_on_its_way_is_not_shut_out_of_its_database(fleet, sandbox):
+    held_up = sandbox.faults.add(CrashFault("medusa", log=("not yet",)))
+    await fleet.ask("shop")
+    async with asyncio.timeout(30):
+        while "PostgreSQL pod ready" not in await fleet.lines("shop") or not await pods(fleet):
+            await asyncio.sleep(0.01)
+    await change_password(fleet)
+    sandbox.faults.remove(held_up)
+    assert (await fleet.settled("shop", 30)).state is State.READY
+    assert (await fleet.lines("shop")).count(SET_AGAIN) == 1
 
 
 # What the real PostgreSQL makes of it

@@ -144,10 +144,13 @@ def test_a_time_out_names_the_cause_behind_it():
 
 
 def test_a_pod_from_an_earlier_attempt_is_replaced_before_it_is_judged():
-    old = replace(LASTING, pod="postgres-0", since=NOON - timedelta(minutes=5))
-    assert step(State.PROVISIONING, replace(UP, finding=old), age=10).do is Do.REPLACE_POD
-    new = replace(old, since=NOON - timedelta(seconds=5))
-    assert step(State.PROVISIONING, replace(UP, finding=new), age=10).do is Do.MARK_FAILED
+    old = replace(LASTING, pod="postgres-0", pod_uid="old", since=NOON - timedelta(minutes=5))
+    there = replace(UP, earlier_pods=frozenset({"old"}))
+    assert step(State.PROVISIONING, replace(there, finding=old), age=10).do is Do.REPLACE_POD
+    of_a_slow_clock = replace(old, pod_uid="new")
+    assert step(State.PROVISIONING, replace(there, finding=of_a_slow_clock), age=10).do is Do.MARK_FAILED
+    of_this_attempt = replace(old, since=NOON - timedelta(seconds=5))  # the process was started in the middle of it
+    assert step(State.PROVISIONING, replace(there, finding=of_this_attempt), age=10).do is Do.MARK_FAILED
 
 
 def test_what_holds_a_namespace_is_said():

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 
 import pytest
+from fastapi import FastAPI
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.types import Message, Receive, Scope, Send
 
 from app import guard
 from app.connections import Places
 from app.guard import LARGEST_BODY, Guard
+from app.pages import missing
 from app.proxies import networks
 
 
@@ -279,3 +283,19 @@ async def test_every_answer_has_a_nonce_of_its_own_and_only_live_pages_are_told(
         assert "form-action 'self'" in each
         assert "base-uri 'none'" in each
         assert "http" not in each
+
+
+async def test_an_answer_that_is_broken_off_is_no_failure_of_ours(caplog):
+    """Behind a middleware of Starlette's, as NiceGUI has them: the server ends, and what was to answer is cancelled."""
+    app = FastAPI()
+    missing.register(app)
+    app.add_middleware(BaseHTTPMiddleware, dispatch=lambda request, call_next: call_next(request))
+
+    async def cut_off(scope: Scope, receive: Receive, send: Send) -> None:
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    app.mount("/x", cut_off)
+    answers = await put(Guard(app), [(b"host", b"shop.test")], method="GET", path="/x/")
+    assert answers[0]["status"] == 503
+    assert [(record.levelno, record.exc_info) for record in caplog.records] == [(logging.WARNING, None)]
