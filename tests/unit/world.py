@@ -8,6 +8,7 @@ object is deleted by its uid; a process that dies leaves its helm alive, a machi
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from provisioning.decide import Desired, Do, Limits, Observed, Presence, Step, decide
 from provisioning.drift import Drift
@@ -57,7 +58,8 @@ class Namespace:
     drifted: bool = False  # the release's objects are not as it says
     replicas: int = 0
     starts_in: int = 3  # seconds until all pods are ready
-    old_pod: datetime | None = None  # since when a pod fails
+    pod: int = 0  # its uid: another one for each that is made
+    old_pod: datetime | None = None  # since when it fails
     data: int = 0  # what customers left
 
 
@@ -84,11 +86,13 @@ class Engine:
     step: Step | None = None  # decided; None: no look is going on
     helm: Helm | None = None  # it waits for
     acted: bool = False
+    earlier_pods: frozenset[str] = frozenset()  # that were there at its first look
+    attempt: datetime | None = None  # at this attempt
     error: Finding | None = None  # what its last step failed of,
     error_since: datetime | None = None  # and in which state of the store
 
     def forget(self) -> None:
-        self.row = self.step = self.helm = self.error = None
+        self.row = self.step = self.helm = self.error = self.attempt = None
         self.acted = False
 
 
@@ -108,6 +112,7 @@ class World:
     kept_from: int = 0  # looks for which the namespace is held by a finalizer
     theirs_at: datetime | None = None  # when a namespace of somebody else's was seen here last
     steps: list[Do] = field(default_factory=list)
+    pods: "count[int]" = field(default_factory=lambda: count(1))
 
     def tick(self, seconds: float = 1) -> None:
         """Time passes: pods come up, helms that hang are ended, a namespace ends."""
@@ -141,6 +146,10 @@ class World:
             return
         error = engine.error if engine.error_since == row.since else None
         observed = replace(self._observed(row, engine), blocked=error)
+        if engine.attempt != row.since and not observed.trouble:
+            there = observed.running and self.namespace is not None
+            engine.attempt, engine.earlier_pods = row.since, frozenset({str(self.namespace.pod)} if there else ())
+        observed = replace(observed, earlier_pods=engine.earlier_pods)
         pinned = row.pinned not in (None, self.present)
         desired = Desired(row.state, row.since, row.destroy_at, row.destroying, pinned=pinned)
         engine.row, engine.step, engine.acted = row, decide(desired, observed, self.now, LIMITS), False
@@ -199,7 +208,8 @@ class World:
         if space.terminating:
             return Observed(trouble=trouble, namespace=Presence.TERMINATING)
         made = space.release in (Release.IN_SYNC, Release.LOCKED)
-        finding = replace(BROKEN, pod="postgres-0", since=space.old_pod) if made and space.old_pod else None
+        fails = made and space.old_pod
+        finding = replace(BROKEN, pod="postgres-0", pod_uid=str(space.pod), since=space.old_pod) if fails else None
         release = space.release
         if release is Release.IN_SYNC and space.spec != self.wanted(row):
             release = Release.OUT_OF_SYNC
@@ -232,7 +242,7 @@ class World:
             return
         if step.do is Do.CREATE_NAMESPACE:
             if space is None:
-                self.namespace = Namespace(row.id)
+                self.namespace = Namespace(row.id, pod=next(self.pods))
             elif space.owner != row.id:
                 self.theirs_at = self.now
                 self._fails(engine, FOREIGN)
@@ -278,7 +288,7 @@ class World:
             case Do.UNLOCK if space.release is Release.LOCKED:  # the revision before it stands again
                 space.release, space.release_at = Release.ABSENT if space.spec is None else Release.IN_SYNC, None
             case Do.REPLACE_POD:
-                space.old_pod = None
+                space.old_pod, space.pod = None, next(self.pods)
                 space.starts_in = 3
             case Do.START | Do.STOP:
                 space.replicas = int(do is Do.START)
@@ -349,7 +359,8 @@ class World:
                 space.release = Release.IN_SYNC if well else Release.FAILED
                 if well:
                     space.drifted, space.replicas, space.data = False, 1, space.data or 1
-                    space.starts_in = space.starts_in if space.spec == helm.spec else 3  # the pods are made anew
+                    if space.spec != helm.spec:  # the pods are made anew
+                        space.starts_in, space.old_pod, space.pod = 3, None, next(self.pods)
                     space.spec, space.kept = helm.spec, space.kept | {helm.spec}
             elif well:
                 space.release, space.replicas, space.spec, space.kept = Release.ABSENT, 0, None, frozenset()
