@@ -69,7 +69,8 @@ class Recorder:
             async with self._database.writing():
                 await self._database.set_release(session, store, **changed)
                 await session.commit()
-            self.publish(store)
+            if changed.keys() - {"proven", "pinned"}:  # which nobody is shown
+                self.publish(store)
 
     async def remove(self, session: AsyncSession, store: Store, absent: list[str]) -> None:
         """The row and all that hangs on it go, a receipt stays, and this commits.  Raises Moved."""
