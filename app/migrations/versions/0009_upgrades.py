@@ -17,6 +17,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("store") as store:
-        for column in ("earlier", "upgrade_to", "proven", "pinned"):
-            store.drop_column(column)
+    for column in ("earlier", "upgrade_to", "proven", "pinned"):
+        op.drop_column("store", column)  # one by one: a table that is made anew would take its stores' rows along
