@@ -45,7 +45,8 @@ class Settings(BaseSettings):
     ingress_url: str = Field(
         default="",
         description="Where the engine asks whether a store answers, with the store's Host header, when DNS does not "
-        "lead there. Without it: the store's own address.",
+        "lead there. Without it: the store's own address. By https the store's own certificate is asked for; trusted "
+        "are the public authorities, this machine's, and those of SSL_CERT_FILE.",
     )
     url: str = Field(
         default="",

@@ -37,15 +37,21 @@ class Probe:
     def __init__(self, ingress_url: str | None = None) -> None:
         """`ingress_url`: where the ingress is reached when the stores' names do not lead there."""
         self._ingress_url = ingress_url
+        trusted = httpx.create_ssl_context(trust_env=False)
+        trusted.load_default_certs()  # beside the public authorities, those of this machine, or of SSL_CERT_FILE
         # Redirects are not followed: a shop could otherwise send us anywhere.
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(5, connect=2), follow_redirects=False, trust_env=False)
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(5, connect=2), follow_redirects=False, trust_env=False, verify=trusted
+        )
 
     async def ask(self, url: str) -> Answer:
         """Whether the shop at `url` says that it is ready."""
-        host = urlsplit(url).netloc
-        base = (self._ingress_url or url).rstrip("/")
+        address = urlsplit(url)
+        host, base = address.netloc, (self._ingress_url or url).rstrip("/")
+        named = {"sni_hostname": address.hostname}  # wherever the ingress is reached: it is the shop's certificate
         try:
-            async with self._client.stream("GET", f"{base}/ready", headers={"Host": host}) as response:
+            asked = self._client.stream("GET", f"{base}/ready", headers={"Host": host}, extensions=named)
+            async with asked as response:
                 status = response.status_code
         except httpx.HTTPError as error:
             problem, words = _of(error)

@@ -3,8 +3,11 @@
 import secrets
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.browser.conftest import chromium
 from tests.cluster.cluster import INGRESS, KUBECONFIG, Kubectl, served_on_the_cluster
@@ -51,3 +54,20 @@ def tenants(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Itera
             for name in (found.a, found.b):
                 found.wait(lambda name=name: api.get(f"/api/v1/stores/{name}").status_code == 404)
         served.stop()
+
+
+@pytest.fixture
+def kubectl_apply(kubectl: Kubectl, tmp_path: Path) -> Iterator[Any]:
+    """Objects of the cluster's own, taken away at the end."""
+    made: list[dict[str, Any]] = []
+
+    def apply(*objects: dict[str, Any]) -> None:
+        file = tmp_path / f"{secrets.token_hex(2)}.yaml"
+        file.write_text(yaml.safe_dump_all(objects))
+        kubectl.run("apply", "--filename", str(file))
+        made.extend(objects)
+
+    yield apply
+    for obj in reversed(made):
+        where = ("--namespace", obj["metadata"]["namespace"]) if "namespace" in obj["metadata"] else ()
+        kubectl.run("delete", obj["kind"], obj["metadata"]["name"], *where, "--ignore-not-found", "--wait=false")

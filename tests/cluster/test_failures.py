@@ -203,23 +203,6 @@ async def test_what_fails_by_itself_is_told_word_for_word(tmp_path, kubectl, nod
 
 
 @pytest.fixture
-def kubectl_apply(kubectl: Kubectl, tmp_path: Path) -> Iterator[Any]:
-    """Objects of the cluster's own, taken away at the end."""
-    made: list[dict[str, Any]] = []
-
-    def apply(*objects: dict[str, Any]) -> None:
-        file = tmp_path / f"{secrets.token_hex(2)}.yaml"
-        file.write_text(yaml.safe_dump_all(objects))
-        kubectl.run("apply", "--filename", str(file))
-        made.extend(objects)
-
-    yield apply
-    for obj in reversed(made):
-        where = ("--namespace", obj["metadata"]["namespace"]) if "namespace" in obj["metadata"] else ()
-        kubectl.run("delete", obj["kind"], obj["metadata"]["name"], *where, "--ignore-not-found", "--wait=false")
-
-
-@pytest.fixture
 def small_volume(tmp_path: Path, kubectl_apply: Any) -> Iterator[str]:
     """The class of a volume made by hand: a file system in memory, smaller than a new database."""
     folder, class_name = tmp_path / "volume", f"small-{secrets.token_hex(2)}"
