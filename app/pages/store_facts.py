@@ -28,12 +28,14 @@ def facts(store: StoreView, events: Sequence[EventView]) -> dict[str, Any]:
     note = ""
     if store.state is State.REQUESTED and store.queue_position:
         note = texts.STORES["queue"].replace("{n}", str(store.queue_position))
-    elif store.state is State.FAILED and other_release(marks(events)):
+    changes_release = store.state is not State.DELETING and other_release(marks(events)) is not None
+    if store.state is State.FAILED and changes_release:
         note = texts.STORE["release_failed"]
     return {
         "name": store.name,
         "state": store.state.value,
         "url": store.url,
+        "open": store.state is State.READY or changes_release,  # the release before serves on
         "admin_url": f"{store.url}/app",
         "owner": store.owner,
         "version": f"{template} {store.version}" + (f", {_revision(store)}" if store.revision > 1 else ""),

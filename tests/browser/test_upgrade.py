@@ -91,6 +91,7 @@ def test_offered_taken_failed_and_taken_back(page: Page, open_page, dashboard: D
     state(page, "Failed")
     expect(page.locator(".store-head")).to_contain_text("The new release did not come up")
     expect(page.locator(".steps .failed")).to_contain_text("Medusa")
+    expect(page.get_by_role("link", name="Open shop")).to_be_visible()
     look(open_page, picture, "upgrade-failed")
     expect(page.locator(".failure").get_by_role("button", name="Retry")).to_be_visible()
     page.locator(".failure").get_by_role("button", name="Roll back …").click()
