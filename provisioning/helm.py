@@ -130,11 +130,12 @@ class Helm:
         """Install the release, or upgrade it to this chart and these values; the revision.
 
         Does not wait for what the release makes, only for its hooks.  `labels` go on the Secret that holds the
-        release.  `time_limit` in seconds.  `force_conflicts` takes back fields that somebody else has changed; without
-        it, such a change is an error.  Raises HelmError.
+        release.  `time_limit` in seconds.  `force_conflicts` takes back fields that somebody else has changed, and
+        objects that lost the labels by which Helm knows its own; without it, that is an error.  Raises HelmError.
         """
         arguments = ["upgrade", "--install", "--values", "-", "--labels", _pairs(labels), "--hide-notes"]
-        arguments += ["--history-max", str(HISTORY), *(["--force-conflicts"] if force_conflicts else [])]
+        arguments += ["--history-max", str(HISTORY)]
+        arguments += ["--force-conflicts", "--take-ownership"] if force_conflicts else []
         arguments += ["--", release, str(chart)]
         said = await self._act(arguments, release, namespace, time_limit, document(values))
         # As text: with `--output json`, helm prints the whole chart and everything rendered too.
@@ -150,7 +151,8 @@ class Helm:
     async def rollback(
         self, release: str, namespace: str, revision: int, time_limit: float, *, force_conflicts: bool = False
     ) -> None:
-        """Make what `revision` was the newest one again, labels included.  `force_conflicts`: as in `upgrade_install`.
+        """Make what `revision` was the newest one again, labels included.  `force_conflicts` takes back fields that
+        somebody else has changed.
 
         Raises HelmError, also where there is no such revision.
         """

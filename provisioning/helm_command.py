@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     upgrade.add_argument("--labels", "-l", default="")
     upgrade.add_argument("--history-max", type=int, default=10)
     upgrade.add_argument("--force-conflicts", action="store_true")
+    upgrade.add_argument("--take-ownership", action="store_true")
     upgrade.add_argument("--hide-notes", action="store_true")
     upgrade.add_argument("--timeout", type=_seconds, default=300)
 
@@ -116,6 +117,7 @@ def _upgrade(options: Options) -> str:
         "labels": labels,
         "timeout_seconds": options.timeout,
         "force_conflicts": options.force_conflicts,
+        "take_ownership": options.take_ownership,
         "hide_notes": options.hide_notes,
     }
     with _config(options) as config:
