@@ -95,6 +95,18 @@ class Invitation(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UTCDateTime, index=True)
 
 
+class PasswordLink(SQLModel, table=True):
+    """A link by which somebody chooses another password, once."""
+
+    __tablename__ = "password_link"
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex, primary_key=True)
+    user_id: str = Field(sa_column=_of_user())
+    hash: str = Field(unique=True)
+    made_by_id: str = Field(index=True)  # goes when they may not make any more; "": the command line
+    created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
+    expires_at: datetime = Field(sa_type=UTCDateTime)
+
+
 class SignInFailure(SQLModel, table=True):
     """A password that was not right, or is being looked at: what sign-in is throttled by."""
 

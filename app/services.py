@@ -10,6 +10,7 @@ from app.identities import Identities
 from app.inside import Inside
 from app.invitations import Invitations
 from app.oidc import Provider
+from app.password_links import PasswordLinks
 from app.platform import Platform
 from app.sessions import Sessions
 from app.settings import Settings
@@ -42,6 +43,7 @@ class Services:
     sessions: Sessions
     tokens: Tokens
     invitations: Invitations
+    password_links: PasswordLinks
     identities: Identities
     provider: Provider | None  # of OpenID; None where the settings name none
     stores: Stores
@@ -70,16 +72,18 @@ def compose(settings: Settings) -> Services:
     """The parts, wired; nothing runs yet."""
     database, changes, sealer = Database(settings.database_address), Changes(), Sealer(startup.keys(settings))
     people = UserChanges()
+    users = Users(database, people)
     return Services(
         settings=settings,
         database=database,
         changes=changes,
         sealer=sealer,
         user_changes=people,
-        users=Users(database, people),
+        users=users,
         sessions=Sessions(database, people),
         tokens=Tokens(database, people),
         invitations=Invitations(database),
+        password_links=PasswordLinks(database, users, people),
         identities=Identities(database),
         provider=Provider(settings) if settings.oidc_issuer else None,
         stores=Stores(database, changes, settings, sealer),

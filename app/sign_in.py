@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 
 from app.actor import Actor
 from app.models import User
-from app.pages.sign_in import render_invitation, render_setup, render_sign_in
+from app.pages.sign_in import render_invitation, render_password, render_setup, render_sign_in
 from app.problems import Problem
 from app.proxies import client_address
 from app.services import Services, services_of
@@ -69,7 +69,7 @@ def own_path(target: str) -> str:
 
 
 def router(services: Services) -> APIRouter:
-    """`/sign-in`, `/sign-out`, `/setup` and `/invitation`."""
+    """`/sign-in`, `/sign-out`, `/setup`, `/invitation` and `/password`."""
     routes = APIRouter(include_in_schema=False, max_body_size=LARGEST_FORM)
     provider = services.settings.oidc_name if services.provider else ""
 
@@ -141,6 +141,22 @@ def router(services: Services) -> APIRouter:
             email = await services.invitations.email_of(token)
             return _page(render_invitation(token, email, problem.detail), problem)
         return await signed_in(services, request, user, "/")
+
+    @routes.get("/password")
+    async def show_password(token: str = "") -> Response:
+        email = await services.password_links.email_of(token)
+        return _page(render_password(token, email), None if email else Problem(404, ""))
+
+    @routes.post("/password")
+    async def choose_password(
+        request: Request, token: Annotated[str, Form()] = "", password: Annotated[str, Form()] = ""
+    ) -> Response:
+        try:
+            user = await services.password_links.use(token, password, address=address_of(request))
+        except Problem as problem:
+            email = await services.password_links.email_of(token)
+            return _page(render_password(token, email, problem.detail), problem)
+        return await signed_in(services, request, user, "/", by="password link")
 
     return routes
 

@@ -31,6 +31,7 @@ SIGN_IN = {
     "submit": "Sign in",
     "or": "or",
     "by_provider": "Sign in with {name}",
+    "forgotten": "Password forgotten? Ask an administrator for a link to a new one.",
 }
 
 SETUP = {
@@ -49,6 +50,15 @@ INVITATION = {
     "password": "Password",
     "rule": "At least 8 characters; a few words in a row are best.",
     "submit": "Create the account",
+}
+
+NEW_PASSWORD = {
+    "title": "Choose a new password",
+    "lead": "Every browser that is signed in to your account is signed out.",
+    "email": "E-mail address",
+    "password": "New password",
+    "rule": "At least 8 characters; a few words in a row are best.",
+    "submit": "Set the password",
 }
 
 CLUSTER = {
@@ -72,6 +82,11 @@ MISSING: dict[str, Any] = {
         "This invitation cannot be used",
         "It has been used, taken back, replaced by a newer one, or it is older than three days. Ask whoever invited "
         "you for another.",
+    ),
+    "password": (
+        "404",
+        "This link cannot be used",
+        "It has been used, replaced by a newer one, or it is older than a day. Ask an administrator for another.",
     ),
     "broken": (
         "500",
@@ -359,6 +374,20 @@ FAILURE_PLAIN = {
     "timeout": "The shop did not come up in time.",
 }
 """What happened, in everyday words, by the reason’s code."""
+
+WAITING = {
+    "database_unreachable": "The shop waits for its database",
+    "dns_missing": "Waiting for the address to become known",
+    "external_secret": "Waiting for the passwords from where they are kept",
+    "ingress_no_address": "Waiting for the way in",
+    "ingress_unreachable": "Waiting for the way in",
+    "pod_not_started": "Waiting for the machine to set it up",
+    "probe_failing": "Waiting for the first answer",
+    "shop_answers_wrong": "Waiting for the first page",
+    "tls_missing": "Waiting for the certificate",
+    "volume_not_bound": "Waiting for the disk",
+}
+"""What a start waits for in its normal course, by the reason’s code."""
 
 PARTS: dict[str, Any] = {
     "title": "Parts",
@@ -685,6 +714,11 @@ USERS: dict[str, Any] = {
     "save": "Save",
     "saved": "Saved",
     "end_all": "Sign out everywhere",
+    "password": "Password",
+    "password_lead": "If it is forgotten: a link by which they choose another.",
+    "password_make": "Make a link",
+    "password_made": "Send this link to them. It works once, within a day, and is shown only now.",
+    "password_link": "Link for a new password",
     "disable": "Disable account",
     "enable": "Enable account",
     "disable_text": "{name} is signed out everywhere and cannot sign in any more; their API tokens stop working. Their "
@@ -785,6 +819,8 @@ ACTIVITY: dict[str, Any] = {
             "invitation.read": "looked at the invitations",
             "invitation.revoke": "took an invitation back",
             "password.change": "changed their password",
+            "password.link": "made a link for somebody’s new password",
+            "password.reset": "chose a new password by a link",
             "session.end": "signed a browser out",
             "session.end_all": "signed out browsers everywhere",
             "session.read": "looked at somebody’s sessions",

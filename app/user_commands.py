@@ -38,6 +38,7 @@ def add_to(commands: Any, on_database: OnDatabase) -> None:
     user("disable", _disable, "keep somebody out; their stores go on")
     user("enable", _enable, "let somebody in again")
     user("sign-out", _sign_out, "end all sessions of somebody")
+    user("reset", _reset, "print a link by which somebody chooses another password, once, within a day")
     limit = user("limit", _limit, "let somebody have another number of stores than the settings say")
     limit.add_argument("stores", metavar="N", type=_stores, help="a number, or `default`: as the settings say")
 
@@ -93,6 +94,17 @@ async def _invite(chosen: argparse.Namespace, database: "Database") -> None:
     base = settings.load().url or "http://localhost:8080"
     made = await Invitations(database).create(COMMAND_LINE, chosen.email, admin=chosen.admin, base=base)
     print(f"Invitation for {made.email}, once and until {_time(made.expires_at)}, shown only now: {made.link}")
+
+
+async def _reset(chosen: argparse.Namespace, database: "Database") -> None:
+    from app import settings
+    from app.actor import COMMAND_LINE
+    from app.password_links import PasswordLinks
+    from app.users import Users
+
+    base = settings.load().url or "http://localhost:8080"
+    made = await PasswordLinks(database, Users(database)).create(COMMAND_LINE, chosen.email, base=base)
+    print(f"New password for {made.email}, once and until {_time(made.expires_at)}, shown only now: {made.link}")
 
 
 async def _list(chosen: argparse.Namespace, database: "Database") -> None:

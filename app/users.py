@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from app import passwords, proofs
 from app.actor import COMMAND_LINE, Actor
 from app.audit import refusals
-from app.models import Identity, Invitation, SetupLink, User, UserSession
+from app.models import Identity, Invitation, PasswordLink, SetupLink, User, UserSession
 from app.problems import Problem
 from app.throttle import Throttle
 from provisioning import audit, notices
@@ -191,6 +191,7 @@ class Users:
                     raise Problem(409, "The password was changed in another place just now.")
                 others = (col(UserSession.user_id) == found.id, col(UserSession.id) != actor.session_id)
                 ended = await session.exec(delete(UserSession).where(*others))
+                await session.exec(delete(PasswordLink).where(col(PasswordLink.user_id) == found.id))
                 await notices.tell_of_user(session, found.id)
                 await audit.append(session, actor.who, "password.change", detail={"sessions_ended": ended.rowcount})
                 await session.commit()
@@ -269,8 +270,10 @@ class Users:
             if columns.get("disabled"):
                 ended = await session.exec(delete(UserSession).where(col(UserSession.user_id) == found.id))
                 detail["sessions_ended"] = ended.rowcount
+                await session.exec(delete(PasswordLink).where(col(PasswordLink.user_id) == found.id))
             if columns.get("disabled") or columns.get("admin") is False:
                 await session.exec(delete(Invitation).where(col(Invitation.invited_by_id) == found.id))
+                await session.exec(delete(PasswordLink).where(col(PasswordLink.made_by_id) == found.id))
             await notices.tell_of_user(session, found.id)
             await audit.append(session, actor.who, action, detail=detail)
             await session.commit()

@@ -27,7 +27,7 @@ export default {
         </ul>
       </section>
       <section>
-        <header><h2>{{ texts.tokens }}</h2><button class="btn compact" type="button" @click="ask"><i class="icon" data-icon="plus"></i>{{ texts.make }}</button></header>
+        <header><h2>{{ texts.tokens }}</h2><button class="btn compact" type="button" @click="ask()"><i class="icon" data-icon="plus"></i>{{ texts.make }}</button></header>
         <p class="quiet lead">{{ texts.tokens_lead }}</p>
         <ul class="card lines" v-if="facts.tokens.length">
           <li v-for="each in facts.tokens" :key="each.id">
@@ -55,7 +55,7 @@ export default {
         </div>
       </section>
 
-      <dialog class="sheet" ref="dialog" aria-labelledby="token-title" @click.self="close" @close="token = ''">
+      <dialog class="sheet" ref="dialog" aria-labelledby="token-title" @click.self="close" @close="closed">
         <form v-if="!token" @submit.prevent="make">
           <h2 id="token-title">{{ texts.make_title }}</h2>
           <label class="field"><span>{{ texts.name }}</span><input class="input" v-model="name" ref="name" maxlength="100" autocomplete="off" required :placeholder="texts.name_hint"></label>
@@ -78,9 +78,21 @@ export default {
       </dialog>
     </div>`,
   data: () => ({ old: "", wanted: "", name: "", scope: "write", days: 90, token: "", busy: "", refused: {}, notify: Storefleet.notifications(), denied: false, tick: 0 }),
-  mounted() { this.ticker = setInterval(() => this.tick++, 30000); },
+  watch: { name: "keep", scope: "keep", days: "keep", token: "keep" },
+  created() { this.draft = Storefleet.draft("token"); },
+  mounted() {
+    this.ticker = setInterval(() => this.tick++, 30000);
+    const kept = this.draft.read();
+    if (kept && this.facts.scopes.includes(kept.scope)) this.$nextTick(() => this.ask(kept));
+  },
   unmounted() { clearInterval(this.ticker); },
   methods: {
+    // While the dialog is open, what is filled in is kept: a page that lost its server is loaded anew.  No token is.
+    keep() {
+      const { name, scope, days } = this;
+      if (this.token) this.draft.drop();
+      else if (this.$refs.dialog.open) this.draft.keep({ name, scope, days });
+    },
     say(key, values) { return Storefleet.say(this.texts[key], values); },
     browser(each) { return Storefleet.browserName(each.agent, this.texts); },
     about(each) { return this.tick >= 0 && this.say("session_about", { address: each.address, ago: Storefleet.ago(each.last_seen_at), since: Storefleet.ago(each.created_at) }); },
@@ -98,12 +110,17 @@ export default {
       Object.assign(this, { busy: "", old: "", wanted: "" });
       Storefleet.toast(this.texts.changed);
     },
-    ask() {
-      Object.assign(this, { name: "", scope: "write", days: 90, token: "", busy: "", refused: {} });
+    ask({ name = "", scope = "write", days = 90 } = {}) {
+      Object.assign(this, { name, scope, days, token: "", busy: "", refused: {} });
       this.$refs.dialog.showModal();
+      this.keep();
       this.$nextTick(() => this.$refs.name.focus());
     },
     close() { this.$refs.dialog.close(); },
+    closed() {
+      this.token = "";
+      this.draft.drop();
+    },
     make() {
       if (this.busy) return;
       Object.assign(this, { busy: "token", refused: {} });

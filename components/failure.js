@@ -4,7 +4,7 @@ export default {
   emits: ["retry", "rollback"],
   template: `
     <section class="failure-place" role="alert">
-      <div class="failure card" v-if="reason" :data-tone="reason.passing ? 'warning' : 'error'">
+      <div class="failure card" v-if="reason && !calm" :data-tone="reason.passing ? 'warning' : 'error'">
         <h2><i class="icon" data-icon="alert"></i><bdi>{{ reason.message }}</bdi></h2>
         <p class="plain" v-if="reason.plain">{{ reason.plain }}</p>
         <dl>
@@ -21,9 +21,17 @@ export default {
         </div>
       </div>
     </section>`,
-  data: () => ({ busy: false, refused: "", copied: "" }),
-  watch: { reason() { this.busy = false; this.refused = ""; } },
+  data: () => ({ busy: false, refused: "", copied: "", now: Storefleet.now() }),
+  watch: { reason() { this.busy = false; this.refused = ""; this.wait(); } },
+  mounted() { this.wait(); },
+  unmounted() { clearTimeout(this.waiting); },
+  computed: { calm() { return Boolean(this.reason?.calm_until) && this.now < Date.parse(this.reason.calm_until); } },
   methods: {
+    wait() {
+      clearTimeout(this.waiting);
+      this.now = Storefleet.now();
+      if (this.calm) this.waiting = setTimeout(this.wait, Date.parse(this.reason.calm_until) - this.now);
+    },
     retry() {
       if (this.busy) return;
       this.refused = Storefleet.offline();

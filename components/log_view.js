@@ -36,7 +36,7 @@ export default {
         <button class="btn compact" type="button" v-if="!atEnd" @click="toEnd">{{ texts.newest }}</button>
       </div>
     </section>`,
-  data: () => ({ chosen: "", wanted: "", following: true, atEnd: true, note: "", state: "idle", count: 0, shown: 0, dropped: 0, pod: "" }),
+  data: () => ({ chosen: "", wanted: new URL(location.href).searchParams.get("find") || "", following: true, atEnd: true, note: "", state: "idle", count: 0, shown: 0, dropped: 0, pod: "" }),
   created() {
     Object.assign(this, { stream: null, last: "", characters: 0, refusals: 0 }); // not drawn
     this.chosen = this.options[0]?.key || "";
@@ -187,6 +187,10 @@ export default {
     filter() {
       clearTimeout(this.filtering);
       this.filtering = setTimeout(() => {
+        const address = new URL(location.href); // a page that lost its server is loaded anew
+        if (this.wanted) address.searchParams.set("find", this.wanted);
+        else address.searchParams.delete("find");
+        history.replaceState(history.state, "", address);
         this.shown = 0;
         const wanted = this.wanted.toLowerCase();
         for (const line of this.$refs.lines.children) if (line.className !== "rule") this.match(line, wanted);

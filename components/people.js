@@ -1,12 +1,12 @@
 // See people.py.
 export default {
-  props: { found: Object, invitations: Array, texts: Object, me: String, usual: Number },
-  emits: ["search", "more", "invite", "take-back", "open", "role", "limit", "disable", "end"],
+  props: { found: Object, invitations: Array, texts: Object, me: String, usual: Number, asked: String },
+  emits: ["search", "more", "invite", "take-back", "open", "role", "limit", "disable", "end", "password-link"],
   template: `
     <div class="people">
       <header class="page-head">
         <h1>{{ texts.title }}</h1>
-        <button class="btn primary" type="button" @click="ask"><i class="icon" data-icon="plus"></i>{{ texts.invite }}</button>
+        <button class="btn primary" type="button" @click="ask()"><i class="icon" data-icon="plus"></i>{{ texts.invite }}</button>
       </header>
       <label class="find"><span class="unseen">{{ texts.search }}</span><i class="icon" data-icon="search"></i><input class="input" type="search" v-model="q" :placeholder="texts.search" maxlength="100" @input="search"></label>
       <div class="card rows" v-if="found.items.length">
@@ -33,7 +33,7 @@ export default {
         </ul>
       </section>
 
-      <dialog class="sheet" ref="invite" aria-labelledby="invite-title" @click.self="$refs.invite.close()">
+      <dialog class="sheet" ref="invite" aria-labelledby="invite-title" @click.self="$refs.invite.close()" @close="invitation.drop()">
         <form v-if="!link" @submit.prevent="invite">
           <h2 id="invite-title">{{ texts.invite_title }}</h2>
           <p class="quiet">{{ texts.invite_lead }}</p>
@@ -50,12 +50,12 @@ export default {
         <form v-else @submit.prevent="$refs.invite.close()">
           <h2 id="invite-title">{{ texts.invited_title.replace("{name}", email) }}</h2>
           <p class="quiet">{{ texts.invited_lead }}</p>
-          <div class="once"><input class="input" readonly :value="link" :aria-label="texts.link" ref="link" @focus="$event.target.select()"><button class="btn" type="button" @click="copy"><i class="icon" data-icon="copy"></i>{{ texts.copy }}</button></div>
+          <div class="once"><input class="input" readonly :value="link" :aria-label="texts.link" ref="link" @focus="$event.target.select()"><button class="btn" type="button" @click="copy(link)"><i class="icon" data-icon="copy"></i>{{ texts.copy }}</button></div>
           <div class="actions"><button class="btn primary" type="submit">{{ texts.close }}</button></div>
         </form>
       </dialog>
 
-      <dialog class="sheet" ref="manage" aria-labelledby="manage-title" @click.self="$refs.manage.close()" @close="person = null">
+      <dialog class="sheet" ref="manage" aria-labelledby="manage-title" @click.self="$refs.manage.close()" @close="closed">
         <form v-if="person" @submit.prevent="save_limit">
           <h2 id="manage-title"><bdi>{{ person.email }}</bdi></h2>
           <p class="notice" v-if="person.disabled">{{ texts.disabled_text }}</p>
@@ -71,6 +71,12 @@ export default {
               <input class="input" type="number" min="0" max="10000" step="1" v-model.number="number" :disabled="!own" :aria-label="texts.limit" required>
               <button class="btn" type="submit" :disabled="busy || limit() === person.store_limit">{{ texts.save }}</button>
             </div>
+          </div>
+          <div v-if="person.password && !person.disabled">
+            <span class="legend">{{ texts.password }}</span>
+            <p class="quiet">{{ new_link ? texts.password_made : texts.password_lead }}</p>
+            <div class="once" v-if="new_link"><input class="input" readonly :value="new_link" :aria-label="texts.password_link" ref="new_link" @focus="$event.target.select()"><button class="btn" type="button" @click="copy(new_link)"><i class="icon" data-icon="copy"></i>{{ texts.copy }}</button></div>
+            <button v-else class="btn compact" type="button" @click="make_link">{{ texts.password_make }}</button>
           </div>
           <div>
             <span class="legend">{{ texts.sessions }}</span>
@@ -93,8 +99,18 @@ export default {
         </form>
       </dialog>
     </div>`,
-  data: () => ({ q: "", email: "", invite_role: "owner", link: "", person: null, chosen: "", sessions: null, own: false, number: 0, sure: false, busy: false, refused: "", tick: 0 }),
-  mounted() { this.ticker = setInterval(() => this.tick++, 30000); },
+  data() { return { q: this.asked, email: "", invite_role: "owner", link: "", person: null, chosen: "", sessions: null, own: false, number: 0, new_link: "", sure: false, busy: false, refused: "", tick: 0 }; },
+  watch: { email: "keep_invitation", invite_role: "keep_invitation", link: "keep_invitation", own: "keep_limit", number: "keep_limit" },
+  created() { [this.invitation, this.limits] = ["invite", "limit"].map(Storefleet.draft); },
+  mounted() {
+    this.ticker = setInterval(() => this.tick++, 30000);
+    const invitation = this.invitation.read(), limit = this.limits.read();
+    const person = limit && this.found.items.find(({ email }) => email === limit.person);
+    this.$nextTick(() => {
+      if (invitation) this.ask(invitation);
+      else if (person) this.open(person, limit);
+    });
+  },
   unmounted() { clearInterval(this.ticker); clearTimeout(this.typing); },
   methods: {
     role(each) { return this.texts.roles[each.admin ? "admin" : "owner"]; },
@@ -112,11 +128,29 @@ export default {
     about(each) { return Storefleet.say(this.texts.session_about, { address: each.address, ago: Storefleet.ago(each.last_seen_at), since: Storefleet.ago(each.created_at) }); },
     search() {
       clearTimeout(this.typing);
-      this.typing = setTimeout(() => this.$emit("search", this.q), 200);
+      this.typing = setTimeout(() => {
+        const address = new URL(location.href);
+        if (this.q) address.searchParams.set("q", this.q);
+        else address.searchParams.delete("q");
+        history.replaceState(history.state, "", address);
+        this.$emit("search", this.q);
+      }, 200);
     },
-    ask() {
-      Object.assign(this, { email: "", invite_role: "owner", link: "", busy: false, refused: "" });
+    // While a dialog is open, what is filled in is kept: a page that lost its server is loaded anew.  Links are not.
+    keep_invitation() {
+      const { email, invite_role: role } = this;
+      if (this.link) this.invitation.drop();
+      else if (this.$refs.invite.open) this.invitation.keep({ email, role });
+    },
+    keep_limit() {
+      const { person, own, number } = this;
+      if (person && this.limit() !== person.store_limit) this.limits.keep({ person: person.email, own, number });
+      else this.limits.drop();
+    },
+    ask({ email = "", role = "owner" } = {}) {
+      Object.assign(this, { email, invite_role: role, link: "", busy: false, refused: "" });
       this.$refs.invite.showModal();
+      this.keep_invitation();
       this.$nextTick(() => this.$refs.email.focus());
     },
     invite() {
@@ -128,18 +162,23 @@ export default {
       Object.assign(this, { email, link, busy: false });
       this.$nextTick(() => this.$refs.link.focus());
     },
-    async copy() {
-      await Storefleet.copy(this.link);
+    async copy(link) {
+      await Storefleet.copy(link);
       Storefleet.toast(this.texts.copied);
     },
-    open(each) {
-      Object.assign(this, { sessions: null, busy: false, refused: "" });
+    open(each, { own, number } = {}) {
+      Object.assign(this, { sessions: null, busy: false, refused: "", new_link: "" });
       this.take(each);
+      if (own !== undefined) Object.assign(this, { own, number });
       this.$refs.manage.showModal();
       this.$emit("open", each.email);
     },
     take(person) {
       Object.assign(this, { person, chosen: person.admin ? "admin" : "owner", sure: false, own: person.store_limit !== null, number: person.store_limit ?? this.usual });
+    },
+    closed() {
+      this.person = null;
+      this.limits.drop();
     },
     limit() { return this.own ? this.number : null; },
     save_limit() { if (!this.person.admin) this.change("limit", this.limit()); },
@@ -151,6 +190,17 @@ export default {
       if (this.busy) return;
       Object.assign(this, { busy: true, refused: "" });
       this.$emit(what, this.person.email, value);
+    },
+    make_link() {
+      if (this.busy) return;
+      Object.assign(this, { busy: true, refused: "" });
+      this.$emit("password-link", this.person.email);
+    },
+    linked(email, link) {
+      this.busy = false;
+      if (this.person?.email !== email) return;
+      this.new_link = link;
+      this.$nextTick(() => this.$refs.new_link.focus());
     },
     opened(sessions) { this.sessions = sessions; },
     changed(person) {

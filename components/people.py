@@ -14,7 +14,7 @@ class People(Element, component="people.js"):
 
     on_search(q), on_more(q, cursor), on_invite(email, admin), on_take_back(invitation's id), on_open(email),
     on_role(email, admin), on_limit(email, number or None), on_disable(email, disabled), on_end(email, session's id, or
-    "" for all).
+    "" for all), on_password_link(email).
     """
 
     def __init__(
@@ -25,11 +25,12 @@ class People(Element, component="people.js"):
         *,
         me: str,
         usual_limit: int,
+        q: str = "",
         **callbacks: Callable[..., Any],
     ) -> None:
-        """`found`: items (as `app.users.UserView`) and next.  `me`: who looks."""
+        """`found`: items (as `app.users.UserView`) and next, of whom `q` was searched for.  `me`: who looks."""
         super().__init__()
-        self._props.update(found=dict(found), invitations=list(invitations), texts=dict(texts), me=me)
+        self._props.update(found=dict(found), invitations=list(invitations), texts=dict(texts), me=me, asked=q)
         self._props["usual"] = usual_limit
 
         def listen(name: str, *kinds: Callable[[Any], Any]) -> None:
@@ -48,6 +49,7 @@ class People(Element, component="people.js"):
         listen("limit", _text, _number)
         listen("disable", _text, bool)
         listen("end", _text, _text)
+        listen("password_link", _text)
 
     def show(self, found: Mapping[str, Any], invitations: Sequence[Mapping[str, Any]]) -> None:
         """Other people, or the same anew."""
@@ -62,6 +64,10 @@ class People(Element, component="people.js"):
 
     def invited(self, email: str, link: str) -> None:
         self.run_method("invited", email, link)
+
+    def linked(self, email: str, link: str) -> None:
+        """The link for another password of whom the dialog is about."""
+        self.run_method("linked", email, link)
 
     def opened(self, sessions: Sequence[Mapping[str, Any]]) -> None:
         """The sessions of whom the dialog is about."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Literal
 
@@ -25,6 +25,9 @@ DELETING = (
     ("volumes", "volumes.deleted"),
 )
 
+
+PATIENCE = 60.0  # seconds with a step of which it is not known how long it usually takes,
+LEAST_PATIENCE = 20.0  # and with any
 
 OTHER_RELEASE = ("upgrade.requested", "rollback.requested")
 ANEW = ("retry.requested", "undelete.requested", *OTHER_RELEASE)
@@ -103,6 +106,20 @@ def _last_ready(events: Sequence[Mark]) -> int:
 def with_usual(found: Sequence[Step], usual: Mapping[str, float]) -> list[Step]:
     """The steps, with what each takes most stores (`usual`: seconds by step)."""
     return [replace(step, usual=usual.get(step.key)) for step in found]
+
+
+def late_at(found: Sequence[Step]) -> datetime | None:
+    """When the step that goes on has taken well beyond what it usually takes; None where none goes on.
+
+    Steps run side by side: those before it that have not ended, either, are waited for as well.
+    """
+    current = next((number for number, step in enumerate(found) if step.state == "now"), None)
+    if current is None or (since := found[current].since) is None:
+        return None
+    usual = [step.usual for step in found[: current + 1] if step.state != "done"]
+    known = [seconds for seconds in usual if seconds is not None]
+    seconds = 2 * sum(known) + 5 if len(known) == len(usual) else PATIENCE
+    return since + timedelta(seconds=max(LEAST_PATIENCE, seconds))
 
 
 def medians(ways: Iterable[Sequence[Step]], fewest: int) -> dict[str, float]:

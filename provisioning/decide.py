@@ -44,7 +44,8 @@ class Observed:
     namespace: Presence = Presence.ABSENT
     drift: tuple[Drift, ...] = ()  # of what the engine applies: namespace, secret, quota, limits, policies
     release: Release = Release.ABSENT
-    release_at: datetime | None = None  # when it came into that state, by the cluster's clock
+    release_at: datetime | None = None  # when it came into that state, by the cluster's clock, which may not be ours
+    release_for: timedelta = timedelta()  # for how long this process has seen it so, by its own clock
     release_drift: tuple[Drift, ...] = ()  # of the objects that a deployed release made
     kept_as: int = 0  # the revision by which the wanted release can be had again; 0: none
     runner: str = ""  # on which machine the newest revision's helm ran
@@ -105,10 +106,10 @@ class Limits:
     """How long things may take."""
 
     provisioning: timedelta = timedelta(minutes=10)
-    helm: timedelta = timedelta(seconds=60)  # of one helm command; a lock that is older has no owner any more
+    helm: timedelta = timedelta(seconds=60)  # of one helm command; a lock seen for longer has no owner any more
     settling: timedelta = timedelta(seconds=5)  # until the watches have told all that a new release made
     illness: timedelta = timedelta(seconds=3)  # what is mended sooner is not worth a line
-    takeover: timedelta = timedelta(seconds=60)  # what is left at least to whoever takes up what another began
+    takeover: timedelta = timedelta(minutes=2)  # what is left at least to whoever takes up what another began, locked
 
 
 _ROTATION = {
@@ -134,11 +135,11 @@ def decide(desired: Desired, observed: Observed, now: datetime, limits: Limits) 
     if observed.trouble:
         return Step(Do.WAIT, waiting_for=observed.trouble)
     if desired.state is State.DELETING:
-        return _towards_absence(observed, now, limits) if desired.destroying else _stopped(desired, observed, now)
-    return _towards_presence(desired, observed, now, limits)
+        return _towards_absence(observed, limits) if desired.destroying else _stopped(desired, observed, now)
+    return _towards_presence(desired, observed, limits)
 
 
-def _towards_presence(desired: Desired, observed: Observed, now: datetime, limits: Limits) -> Step:
+def _towards_presence(desired: Desired, observed: Observed, limits: Limits) -> Step:
     ready = desired.state is State.READY
     if not ready and observed.blocked is not None and observed.blocked.lasting:
         return Step(Do.MARK_FAILED, reason=observed.blocked.reason)
@@ -151,7 +152,7 @@ def _towards_presence(desired: Desired, observed: Observed, now: datetime, limit
     if observed.drift:
         return Step(Do.APPLY)
     if observed.release is Release.LOCKED:
-        return _unlock_or_wait(observed, now, limits)
+        return _unlock_or_wait(observed, limits)
     if observed.release in (Release.ABSENT, Release.FAILED):
         return _to_the_release(desired, observed)
     if not ready and observed.release is Release.OUT_OF_SYNC:
@@ -160,7 +161,7 @@ def _towards_presence(desired: Desired, observed: Observed, now: datetime, limit
         return Step(Do.START)
     if observed.secrets is Stage.MAKE_LOGIN or (ready and observed.secrets in _ROTATION):
         return Step(_ROTATION[observed.secrets])
-    if observed.release_drift and (ready or _age(observed, now) >= limits.settling):
+    if observed.release_drift and (ready or observed.release_for >= limits.settling):
         return Step(Do.APPLY)
     if ready:
         return Step(Do.WAIT)
@@ -205,11 +206,11 @@ def _stopped(desired: Desired, observed: Observed, now: datetime) -> Step:
     return Step(Do.STOP) if observed.running else Step(Do.WAIT, waiting_for="the time to undo to pass")
 
 
-def _towards_absence(observed: Observed, now: datetime, limits: Limits) -> Step:
+def _towards_absence(observed: Observed, limits: Limits) -> Step:
     """In the specified order: uninstall, namespace, claims and volumes, row."""
     if observed.namespace is Presence.THERE:
         if observed.release is Release.LOCKED:
-            return _unlock_or_wait(observed, now, limits)
+            return _unlock_or_wait(observed, limits)
         nothing = observed.release in (Release.ABSENT, Release.UNMANAGED)
         return Step(Do.DELETE_NAMESPACE if nothing else Do.UNINSTALL)
     if observed.namespace is Presence.TERMINATING:
@@ -217,12 +218,12 @@ def _towards_absence(observed: Observed, now: datetime, limits: Limits) -> Step:
     return Step(Do.REMOVE)
 
 
-def _unlock_or_wait(observed: Observed, now: datetime, limits: Limits) -> Step:
-    """A lock is broken only when no helm can be at work under it any more."""
-    if observed.lock_abandoned or _age(observed, now) >= limits.helm:
+def _unlock_or_wait(observed: Observed, limits: Limits) -> Step:
+    """A lock is broken only when no helm can be at work under it any more.
+
+    Its date says nothing: the cluster's clock, or ours, may be wrong.  So it counts for how long we have seen it, as
+    with the lease of a leader; whoever is new to it waits for one more helm at most.
+    """
+    if observed.lock_abandoned or observed.release_for >= limits.helm:
         return Step(Do.UNLOCK)
     return Step(Do.WAIT, waiting_for="another Helm operation to end")
-
-
-def _age(observed: Observed, now: datetime) -> timedelta:
-    return now - observed.release_at if observed.release_at else timedelta.max

@@ -85,7 +85,7 @@ class Engine:
         self._version: str | None = None
         self._node_count: int | None = None
         self._working = self._queued = 0
-        self._was_away = True  # nothing has been listed: a store of which nothing is left comes with no change
+        self._was_away = True  # since all were looked at last; a store of which nothing is left comes with no change
         self.on_objects: Callable[[str], None] = lambda name: None  # told the store of every change that is seen
         self._dispatched = 0.0  # by the loop's clock: when the database answered last
 
@@ -188,12 +188,16 @@ class Engine:
             self._tell_places([waiting[store_id] for store_id in ordered[free:]])
             self._working, self._queued = len(working) + min(free, len(ordered)), max(0, len(ordered) - free)
             for store in stores:
-                if store.state is not State.REQUESTED:
+                if store.state is not State.REQUESTED and self._may_find(store):
                     self._queue.add_after(store.name, 0)
-        if self._was_away and not self._cache.trouble:
+        was_away, self._was_away = self._was_away, bool(self._cache.trouble)
+        if was_away and not self._cache.trouble:
             await self._look_at_all()
-        self._was_away = bool(self._cache.trouble)
         self._dispatched = asyncio.get_running_loop().time()
+
+    def _may_find(self, store: Store) -> bool:
+        """Whether a look at a store that is on its way may find something to do, the cluster away or not."""
+        return self.acting and (not self._cache.trouble or self._reconciler.is_late(store))
 
     def _tell_places(self, queue: list[Store]) -> None:
         """Whoever shows a store whose place in the queue is another than before reads it anew."""
@@ -204,13 +208,18 @@ class Engine:
         self._places = places
 
     async def resync(self) -> None:
-        """Look at every store of which it is not certain that nothing is to be done; ask the cluster who it is."""
+        """Look at every store of which it is not certain that nothing is to be done; ask the cluster who it is.
+
+        While the cluster is away nothing is to be done; when it is back, `dispatch` looks at all.
+        """
         async with self._pass:
             if self._stopped:
                 return
-            if not self._cache.trouble:
-                await self._home.ask_again()
-                await self._get_acquainted()
+            if self._cache.trouble:
+                self._was_away = True
+                return
+            await self._home.ask_again()
+            await self._get_acquainted()
             await self._look_at_all()
 
     async def _look_at_all(self) -> None:
@@ -238,7 +247,10 @@ class Engine:
     def _on_change(self, namespace: str) -> None:
         if namespace.startswith(names.PREFIX):
             name = namespace.removeprefix(names.PREFIX)
-            self._queue.add(name)
+            if self._cache.trouble:
+                self._was_away = True
+            else:
+                self._queue.add(name)
             self.on_objects(name)
 
     async def _show(self, name: str) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from provisioning.cluster import Obj
 from provisioning.failures import condition, diagnose, of_kind, part_of, time_of
+from provisioning.failures.causes import USUAL
 from provisioning.failures.front_door import certificate_secret_of, class_of
 from provisioning.failures.reading import PARTS, clean, is_true, last_seen, living_pods, made_at, times
 from provisioning.observe import replicas, rolled_out, workloads
@@ -60,7 +61,7 @@ class Part:
 
     key: str  # postgres, medusa, ingress, certificate, volume
     health: PartHealth
-    note: str = ""  # why it is not well
+    note: str = ""  # why it is not well, or what it waits for
     detail: str = ""
     since: datetime | None = None
     image: str = ""
@@ -93,7 +94,7 @@ def parts(
 
     `since`: when the store came into its state; `ready`: the shop answered through its ingress.
     """
-    found = [_workload(objects, kind, name, since) for kind, name in _WORKLOADS]
+    found = [_workload(objects, kind, name, since, ready=ready) for kind, name in _WORKLOADS]
     ingress = next(iter(of_kind(objects, "Ingress")), None)
     found += [_ingress(ingress, ready), _certificate(ingress, certificate or Certificate()), _volume(objects, since)]
     return [part for part in found if part is not None]
@@ -124,7 +125,7 @@ def told(objects: Iterable[Obj]) -> list[Told]:
 _WORKLOADS = (("StatefulSet", "postgres"), ("Deployment", "medusa"))
 
 
-def _workload(objects: Sequence[Obj], kind: str, name: str, since: datetime) -> Part | None:
+def _workload(objects: Sequence[Obj], kind: str, name: str, since: datetime, *, ready: bool) -> Part | None:
     workload = next((obj for obj in of_kind(objects, kind) if obj["metadata"]["name"] == name), None)
     if workload is None:
         if kind == "StatefulSet" and workloads(objects):
@@ -144,7 +145,9 @@ def _workload(objects: Sequence[Obj], kind: str, name: str, since: datetime) -> 
         return Part(name, PartHealth.OK, "", detail, begun, image, restarts, pods)
     finding = diagnose([obj for obj in objects if _concerns(obj, PARTS[name], objects)], since)
     if finding is not None:
-        return Part(name, PartHealth.DEGRADED, finding.reason.message, detail, None, image, restarts, pods)
+        waits = not ready and not finding.lasting and finding.reason.code in USUAL
+        health = PartHealth.STARTING if waits else PartHealth.DEGRADED
+        return Part(name, health, finding.reason.message, detail, None, image, restarts, pods)
     return Part(name, PartHealth.STARTING, "", detail or "Coming up", made_at(workload), image, restarts, pods)
 
 

@@ -22,7 +22,7 @@ from provisioning.database import Database
 from provisioning.decide import Do, Limits, Observed, Step, decide
 from provisioning.destruction import desired_of
 from provisioning.failures import Finding, Reason, diagnose, nearer, of_kind, part_of
-from provisioning.failures.causes import DATABASE_REFUSES
+from provisioning.failures.causes import DATABASE_REFUSES, NOT_READY
 from provisioning.failures.steps import finding_of
 from provisioning.fence import Fence
 from provisioning.front_door import FrontDoor
@@ -86,7 +86,9 @@ class _Memory:
     health: Health | None = None  # as it was seen last
     claims: set[str] = field(default_factory=set)  # uids of the volume claims that were looked at
     ill_since: float | None = None  # by the loop's clock
-    ill_told: bool = False  # the timeline says so
+    ill_told: set[str] = field(default_factory=set)  # codes of its causes that the timeline tells
+    ill_of: tuple[str, float] = ("", 0.0)  # the code of its present cause, and since when
+    release: tuple[bool, datetime | None, float] | None = None  # see `_seen_for`
     held: Reason | None = None  # what holds its deletion
     held_asked: float = 0.0
     age: tuple[datetime, float] | None = None  # see `_now`
@@ -179,11 +181,7 @@ class Reconciler:
 
         Whether there is nothing left to do: until something changes, another look would find the same.  Raises Moved.
         """
-        memory = self._memory.setdefault(store.name, _Memory())
-        if memory.since != store.state_at:  # what stood in the way of an earlier attempt need not stand there now
-            memory.since, memory.error = store.state_at, None
-            memory.earlier_pods = memory.login_made = None
-            memory.untended = _untended(store.state_at, self._options.limits)
+        memory = self._remembered(store)
         if (pause := memory.not_before - _clock()) > 0:
             again(store.name, pause)
             return False
@@ -207,6 +205,20 @@ class Reconciler:
                 return step is Do.WAIT and self._may_act()
         return False
 
+    def is_late(self, store: Store) -> bool:
+        """Whether the store is given up at the next look, also while the cluster is away: its time is up."""
+        memory = self._remembered(store)
+        taken = _now(memory, store.state_at) - store.state_at - memory.untended
+        return store.state is State.PROVISIONING and taken >= self._options.limits.provisioning
+
+    def _remembered(self, store: Store) -> _Memory:
+        memory = self._memory.setdefault(store.name, _Memory())
+        if memory.since != store.state_at:  # what stood in the way of an earlier attempt need not stand there now
+            memory.since, memory.error = store.state_at, None
+            memory.earlier_pods = memory.login_made = None
+            memory.untended = _untended(store.state_at, self._options.limits)
+        return memory
+
     async def _wanted(self, session: AsyncSession, store: Store) -> Wanted:
         secrets: dict[str, str] = {}
         present = Held()
@@ -221,6 +233,7 @@ class Reconciler:
         """Observe, decide, act, record: once.  What was done, and whether to go on at once."""
         there = self._cache.objects(wish.name)
         observed = replace(observe(there, wish, store.state_at), trouble=self._cache.trouble, blocked=memory.error)
+        observed = replace(observed, release_for=_seen_for(memory, observed))
         if observed.release is Release.LOCKED:
             observed = replace(observed, lock_abandoned=self._actor.lock_abandoned(store, observed.runner))
         events = timeline(store.id, there)
@@ -303,6 +316,8 @@ class Reconciler:
         actor, tell = self._actor, self._recorder.tell
         match step.do:
             case Do.WAIT:
+                if observed.release is Release.LOCKED:  # nothing changes when it has lasted long enough
+                    again(store.name, max(0.1, (self._options.limits.helm - observed.release_for).total_seconds()))
                 await self._ask_what_holds(session, store, memory)
                 return False
             case Do.CREATE_NAMESPACE:
@@ -506,17 +521,20 @@ class Reconciler:
             if memory.ill_told:
                 event = line(store, "store.recovered", "Well again", Level.SUCCESS, key=_stamp())
                 await self._recorder.tell(session, store, event)
-            memory.ill_since, memory.ill_told = None, False
+            memory.ill_since, memory.ill_told, memory.ill_of = None, set(), ("", 0.0)
             return
         if memory.ill_since is None:
             memory.ill_since = _clock()
-        rest = memory.ill_since + self._options.limits.illness.total_seconds() - _clock()
+        if condition.reason.code != memory.ill_of[0]:
+            memory.ill_of = condition.reason.code, _clock()
+        if condition.reason.code in memory.ill_told or (memory.ill_told and condition.reason.code == NOT_READY.code):
+            return  # each cause once: two that take turns would fill the timeline
+        since = memory.ill_of[1] if memory.ill_told else memory.ill_since
+        rest = since + self._options.limits.illness.total_seconds() - _clock()
         if rest > 0:
             again(store.name, rest)
             return
-        if memory.ill_told:
-            return
-        memory.ill_told = True
+        memory.ill_told.add(condition.reason.code)
         said, evidence = f"Degraded: {condition.reason.message}"[:300], "\n".join(condition.reason.evidence)
         event = line(store, "store.degraded", said, Level.WARNING, evidence, key=_stamp())
         await self._recorder.tell(session, store, event)
@@ -534,6 +552,14 @@ def _untended(since: datetime, limits: Limits) -> timedelta:
     """How much of a store's time passed while nobody may have been at work, at the first look at it: it is not given up
     before whoever takes it up has had a while."""
     return max(timedelta(), now() - since - max(timedelta(), limits.provisioning - limits.takeover))
+
+
+def _seen_for(memory: _Memory, observed: Observed) -> timedelta:
+    """For how long the release's newest record has been seen as it is."""
+    it = observed.release is Release.LOCKED, observed.release_at
+    if memory.release is None or memory.release[:2] != it:
+        memory.release = *it, _clock()
+    return timedelta(seconds=_clock() - memory.release[2])
 
 
 def _now(memory: _Memory, since: datetime) -> datetime:

@@ -7,7 +7,7 @@ import asyncio
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +15,10 @@ from typing import Any
 
 import httpx
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
+from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from app import api, services
@@ -71,12 +72,14 @@ def owner(folder: Path) -> Iterator[tuple[Any, httpx.AsyncClient, asyncio.Runner
             runner.run(parts.database.close())
 
 
-def ask(count: int, *, derandomize: bool) -> Counter[int]:
+def ask(count: int, *, derandomize: bool, tell: Callable[[str], None] = lambda said: None) -> Counter[int]:
     """Ask at least `count` times, evenly over the operations; how often each status was answered.
 
-    Raises what Schemathesis says of an answer that is not as described.
+    Raises what Schemathesis says of answers that are not as described, each kind of an operation once, when all is
+    asked; `tell` hears of each at once.
     """
     statuses: Counter[int] = Counter()
+    failures: dict[tuple[str, str, int], Failure] = {}
     with tempfile.TemporaryDirectory() as folder, owner(Path(folder)) as (description, client, runner):
         known = {"headers": {"Authorization": client.headers["Authorization"]}}
 
@@ -88,6 +91,7 @@ def ask(count: int, *, derandomize: bool) -> Counter[int]:
                 deadline=None,
                 database=None,
                 derandomize=derandomize,
+                verbosity=Verbosity.quiet,  # that nothing can be sent is no failure to be told
                 phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),
             )
@@ -98,7 +102,13 @@ def ask(count: int, *, derandomize: bool) -> Counter[int]:
                 given = {key: value for key, value in sent.items() if value is not None}
                 answer = runner.run(asyncio.wait_for(client.request(**given), PATIENCE))
                 statuses[answer.status_code] += 1
-                case.validate_response(answer, excluded_checks=NOT_ASKED)
+                try:
+                    case.validate_response(answer, excluded_checks=NOT_ASKED)
+                except FailureGroup as group:
+                    found = {(operation.label, each.title, answer.status_code): each for each in group.exceptions}
+                    if not found.keys() <= failures.keys():
+                        tell(f"{operation.label}: {group}")
+                    failures.update(found | failures)
 
             try:
                 one()
@@ -112,6 +122,8 @@ def ask(count: int, *, derandomize: bool) -> Counter[int]:
         rounds = [each for each in rounds if put(1, *each)]
         for left, each in zip(range(len(rounds), 0, -1), rounds, strict=True):
             put(max(1, math.ceil((count * MORE - statuses.total()) / left)), *each)
+    if failures:
+        raise FailureGroup(list(failures.values()))
     return statuses
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.actor import Actor, Scope
@@ -11,6 +11,7 @@ from app.api.access import CurrentActor, CurrentServices, refusals
 from app.invitations import InvitationView, NewInvitation
 from app.limits import LimitsView
 from app.models import User
+from app.password_links import NewPasswordLink
 from app.problems import Problem
 from app.services import Services
 from app.sessions import SessionView
@@ -25,10 +26,29 @@ MOST_DAYS = 3650
 
 Email = Annotated[str, Path(description="The user's e-mail address.", max_length=LONGEST_EMAIL)]
 Id = Annotated[str, Path(max_length=64)]
-Somebody = Annotated[
-    str | None, Query(max_length=LONGEST_EMAIL, description="Somebody else's e-mail address. For administrators.")
-]
 STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+async def _other(services: Services, actor: Actor, email: str | None) -> User | None:
+    """Somebody else, whom an administrator speaks of; nobody learns by it who has an account."""
+    if email is None or email.strip().lower() == actor.email:
+        return None
+    await services.users.get(actor, email)
+    return await services.users.by_email(email)
+
+
+async def _whose(
+    actor: CurrentActor,
+    services: CurrentServices,
+    user: Annotated[
+        str | None, Query(max_length=LONGEST_EMAIL, description="Somebody else's e-mail address. For administrators.")
+    ] = None,
+) -> User | None:
+    return await _other(services, actor, user)
+
+
+Whose = Annotated[User | None, Depends(_whose)]
+"""None: the caller's own."""
 
 
 class Me(BaseModel):
@@ -137,6 +157,18 @@ async def limit(email: Email, limit: StoreLimit, actor: CurrentActor, services: 
     return StoreLimit(stores=user.store_limit)
 
 
+@router.post("/users/{email}/password-link", status_code=201, responses=refusals(403, 404, 409, 422))
+async def password_link(
+    email: Email, request: Request, actor: CurrentActor, services: CurrentServices
+) -> NewPasswordLink:
+    """Make a link by which somebody who forgot their password chooses another; it ends the one before. For
+    administrators.
+
+    It works once and for a day, and is shown only now.
+    """
+    return await services.password_links.create(actor, email, base=_base(services, request))
+
+
 @router.get("/invitations", responses=refusals(403))
 async def invitations(actor: CurrentActor, services: CurrentServices) -> Invitations:
     """Who is invited and has no account yet. For administrators."""
@@ -149,7 +181,7 @@ async def invite(invited: Invited, request: Request, actor: CurrentActor, servic
 
     The link is for this address only, works once and for three days, and is shown only now.
     """
-    base = services.settings.url or str(request.base_url)
+    base = _base(services, request)
     return await services.invitations.create(actor, invited.email, admin=invited.admin, base=base)
 
 
@@ -160,15 +192,15 @@ async def revoke_invitation(id: Id, actor: CurrentActor, services: CurrentServic
 
 
 @router.get("/sessions", responses=refusals(403, 404, 422))
-async def sessions(actor: CurrentActor, services: CurrentServices, user: Somebody = None) -> Sessions:
+async def sessions(actor: CurrentActor, services: CurrentServices, user: Whose) -> Sessions:
     """Browsers that are signed in, the last seen first."""
-    return Sessions(items=await services.sessions.list(actor, await _other(services, actor, user)))
+    return Sessions(items=await services.sessions.list(actor, user))
 
 
 @router.delete("/sessions", responses=refusals(403, 404, 422))
-async def sign_out_everywhere(actor: CurrentActor, services: CurrentServices, user: Somebody = None) -> Ended:
+async def sign_out_everywhere(actor: CurrentActor, services: CurrentServices, user: Whose) -> Ended:
     """End all sessions."""
-    return Ended(ended=await services.sessions.end_all(actor, await _other(services, actor, user)))
+    return Ended(ended=await services.sessions.end_all(actor, user))
 
 
 @router.delete("/sessions/{id}", status_code=204, responses=refusals(403, 404))
@@ -178,9 +210,9 @@ async def end_session(id: Id, actor: CurrentActor, services: CurrentServices) ->
 
 
 @router.get("/tokens", responses=refusals(403, 404, 422))
-async def tokens(actor: CurrentActor, services: CurrentServices, user: Somebody = None) -> Tokens:
+async def tokens(actor: CurrentActor, services: CurrentServices, user: Whose) -> Tokens:
     """API tokens, the newest first, without what proves them."""
-    return Tokens(items=await services.tokens.list(actor, await _other(services, actor, user)))
+    return Tokens(items=await services.tokens.list(actor, user))
 
 
 @router.post("/tokens", status_code=201, responses=refusals(400, 403, 404, 409, 413, 422))
@@ -202,9 +234,6 @@ async def revoke_token(id: Id, actor: CurrentActor, services: CurrentServices) -
     await services.tokens.revoke(actor, id)
 
 
-async def _other(services: Services, actor: Actor, email: str | None) -> User | None:
-    """Somebody else, whom an administrator speaks of; nobody learns by it who has an account."""
-    if email is None or email.strip().lower() == actor.email:
-        return None
-    await services.users.get(actor, email)
-    return await services.users.by_email(email)
+def _base(services: Services, request: Request) -> str:
+    """Our own address, for links."""
+    return services.settings.url or str(request.base_url)

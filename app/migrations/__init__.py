@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 from app.locks import lock
 from provisioning.database import Database, Exclusive
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest revision (a test compares).  Known here so that a database that has it needs no Alembic to be loaded."""
 
 

@@ -36,7 +36,7 @@ def register(app: FastAPI) -> None:
 
 
 def render_missing(what: str, quote: str = "") -> str:
-    """`what`: "page", "store", "refused" or "broken".  `quote`: an id to ask for help with; without it one is made,
+    """`what`: a key of `texts.MISSING`.  `quote`: an id to ask for help with; without it one is made,
     and noted in the log."""
     code, title, text = texts.MISSING[what]
     if not quote:

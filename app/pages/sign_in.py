@@ -1,5 +1,5 @@
-"""The forms for signing in, for making the first administrator and for accepting an invitation: plain HTML, there at
-once and without script."""
+"""The forms for signing in, for making the first administrator, for accepting an invitation and for choosing another
+password: plain HTML, there at once and without script."""
 
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,13 @@ def render_invitation(token: str, email: str | None, error: str | None = None) -
     if email is None:
         return render_missing("invitation")
     return _form(texts.INVITATION, "/invitation", error, email, {"token": token}, new=True, bound=True)
+
+
+def render_password(token: str, email: str | None, error: str | None = None) -> str:
+    """The form behind a link for another password; None: it cannot be used."""
+    if email is None:
+        return render_missing("password")
+    return _form(texts.NEW_PASSWORD, "/password", error, email, {"token": token}, new=True, bound=True)
 
 
 def _form(

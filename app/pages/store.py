@@ -30,7 +30,7 @@ from components.log_view import LogView
 from components.parts import Parts
 from components.rotate_dialog import RotateDialog
 from components.sign_in_details import SignInDetails
-from components.stepper import Step, Stepper, steps, with_usual
+from components.stepper import Step, Stepper, late_at, steps, with_usual
 from components.store_header import StoreHeader
 from components.timeline import Timeline
 from components.update_notice import UpdateNotice
@@ -91,17 +91,12 @@ class StorePage:
         frame.until_gone(lambda: looking.cancel() and None)
 
     def _draw(self, parts: PartsView, usage: UsageView) -> None:
-        store, t, admin = self._store, texts.STORE, self._frame.reader.admin
+        store, t = self._store, texts.STORE
         facts = store_facts.facts(store, self._events)
         self._header = StoreHeader(facts, t, on_delete=self._ask_deletion, on_undo=self._undo)
         self._update = UpdateNotice(store_facts.update(store), texts.UPDATE, on_upgrade=self._ask_upgrade)
         self._stepper = Stepper(self._steps(), t, label=t["progress"])
-        self._failure = Failure(
-            store_facts.failure(store, admin=admin),
-            texts.FAILURE,
-            on_retry=self._retry,
-            on_rollback=self._ask_rollback,
-        )
+        self._failure = Failure(self._reason(), texts.FAILURE, on_retry=self._retry, on_rollback=self._ask_rollback)
         lines = [store_facts.line(event) for event in self._events[-store_facts.MOST_LINES :]]
         with html.div().classes("columns"):
             with html.section():
@@ -147,7 +142,7 @@ class StorePage:
         self._about.show(facts)
         self._update.show(store_facts.update(store))
         self._stepper.show(self._steps())
-        self._failure.show(store_facts.failure(store, admin=self._frame.reader.admin))
+        self._failure.show(self._reason())
         self._timeline.add([store_facts.line(event) for event in added], running=self._is_running())
         self._details.show(rotatable=self._is_rotatable())
         if any(event.kind == "secrets.rotated" for event in added):
@@ -259,6 +254,10 @@ class StorePage:
             self._dialog.refuse(refused)
         else:
             self._dialog.close()
+
+    def _reason(self) -> dict[str, Any] | None:
+        admin = self._frame.reader.admin
+        return store_facts.failure(self._store, admin=admin, late_at=late_at(self._steps()))
 
     def _steps(self) -> list[Step]:
         state = self._store.state.value

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from app import texts
@@ -11,6 +12,7 @@ from app.stores import EventView, StoreView
 from components.stepper import Mark, other_release, total
 from provisioning import names
 from provisioning.failures import ADMIN
+from provisioning.failures.causes import USUAL
 from provisioning.health import Health
 from provisioning.plans import PLANS
 from provisioning.states import State
@@ -31,6 +33,8 @@ def facts(store: StoreView, events: Sequence[EventView]) -> dict[str, Any]:
     changes_release = store.state is not State.DELETING and other_release(marks(events)) is not None
     if store.state is State.FAILED and changes_release:
         note = texts.STORE["release_failed"]
+    elif waits(store):
+        note = texts.WAITING[store.reason.code] if store.reason else ""
     return {
         "name": store.name,
         "state": store.state.value,
@@ -91,8 +95,16 @@ def culprit(store: StoreView) -> str:
     return next((key for key, title in texts.STORE["steps"].items() if message.startswith(title)), "")
 
 
-def failure(store: StoreView, *, admin: bool) -> dict[str, Any] | None:
-    """What is the matter with the store, for its owner in everyday words, for an administrator with what to type."""
+def waits(store: StoreView) -> bool:
+    """Whether the store has nothing but what many a start waits for: nothing is the matter, unless it lasts."""
+    return store.state is State.PROVISIONING and store.reason is not None and store.reason.code in USUAL
+
+
+def failure(store: StoreView, *, admin: bool, late_at: datetime | None = None) -> dict[str, Any] | None:
+    """What is the matter with the store, for its owner in everyday words, for an administrator with what to type.
+
+    `late_at`: when the step that goes on has lasted too long for a start that goes well.
+    """
     reason = store.reason
     if reason is None:
         return None
@@ -121,6 +133,7 @@ def failure(store: StoreView, *, admin: bool) -> dict[str, Any] | None:
         "report": "\n".join(report),
         "rollback": store.rollback is not None and not passing,
         "passing": passing,
+        "calm_until": late_at.isoformat() if late_at and waits(store) else None,
     }
 
 

@@ -34,7 +34,7 @@ class UsersPage:
 
     def __init__(self, frame: Frame) -> None:
         self._frame, self._services = frame, frame.services
-        self._q = ""
+        self._q = frame.request.query_params.get("q", "")[:100]
         self._refreshing: asyncio.Task[None] | None = None
 
     async def build(self) -> None:
@@ -45,6 +45,7 @@ class UsersPage:
             texts.USERS,
             me=self._frame.reader.email,
             usual_limit=self._services.settings.stores_per_user,
+            q=self._q,
             on_search=self._search,
             on_more=self._more,
             on_invite=self._invite,
@@ -60,6 +61,7 @@ class UsersPage:
                 email, lambda actor: self._services.users.set_disabled(actor, email, disabled)
             ),
             on_end=self._end,
+            on_password_link=self._make_password_link,
         )
         self._frame.until_gone(self._services.user_changes.subscribe(self._on_change))
 
@@ -94,16 +96,28 @@ class UsersPage:
             self._frame.notice(refused)
 
     async def _invite(self, email: str, admin: bool) -> None:
-        request = self._frame.request
-        base = self._services.settings.url or f"{request.url.scheme}://{request.url.netloc}"
         made, refused = await self._frame.attempt(
-            lambda actor: self._services.invitations.create(actor, email, admin=admin, base=base)
+            lambda actor: self._services.invitations.create(actor, email, admin=admin, base=self._base())
         )
         if made is None:
             self._people.refuse(refused or "")
             return
         self._people.invited(made.email, made.link)
         await self._refresh()
+
+    async def _make_password_link(self, email: str) -> None:
+        made, refused = await self._frame.attempt(
+            lambda actor: self._services.password_links.create(actor, email, base=self._base())
+        )
+        if made is None:
+            self._people.refuse(refused or "")
+        else:
+            self._people.linked(made.email, made.link)
+
+    def _base(self) -> str:
+        """Our own address, for links."""
+        url = self._frame.request.url
+        return self._services.settings.url or f"{url.scheme}://{url.netloc}"
 
     async def _take_back(self, invitation_id: str) -> None:
         _, refused = await self._frame.attempt(lambda actor: self._services.invitations.revoke(actor, invitation_id))

@@ -26,13 +26,17 @@ class Ends(StrEnum):
 
 @dataclass(frozen=True)
 class Cause:
-    """One row of the table.  `hint` may hold {placeholders}, which `found` fills."""
+    """One row of the table.  `hint` may hold {placeholders}, which `found` fills.
+
+    `usual`: many a start that goes well shows it for a while.
+    """
 
     code: str
     when: str
     ends: Ends
     hint: str
     who: str = ADMIN
+    usual: bool = False
 
     def found(
         self,
@@ -129,6 +133,7 @@ DATABASE_UNREACHABLE = Cause(
     "The shop does not get through to its database.",
     Ends.WAITS,
     "Check that the Service leads to the database: kubectl --namespace {namespace} get endpointslices,networkpolicies",
+    usual=True,
 )
 DATABASE_FAILED = Cause(
     "database_failed",
@@ -172,18 +177,21 @@ POD_NOT_STARTED = Cause(
     "The node cannot set up the pod: a volume that is not mounted, no network.",
     Ends.WAITS,
     "The node tries again by itself. If it stays so: " + _DESCRIBE,
+    usual=True,
 )
 PROBE_FAILING = Cause(
     "probe_failing",
     "A container runs, but does not answer its readiness probe, or is restarted because of its liveness probe.",
     Ends.WAITS,
     "See what it is busy with: kubectl --namespace {namespace} logs {name} --tail=100",
+    usual=True,
 )
 STARTING_SLOWLY = Cause(
     "probe_failing",
     "A container runs, and its startup probe has failed 15 times or more.",
     Ends.WAITS,
     "It may only be slow. See what it is busy with: kubectl --namespace {namespace} logs {name} --tail=100",
+    usual=True,
 )
 
 # Where pods run
@@ -240,6 +248,7 @@ VOLUME_NOT_PROVIDED = Cause(
     "The storage class's provisioner fails, or does not come.",
     Ends.WAITS,
     "See what the provisioner says: kubectl --namespace {namespace} describe persistentvolumeclaim {name}",
+    usual=True,
 )
 VOLUME_LOST = Cause(
     "volume_lost",
@@ -396,6 +405,7 @@ EXTERNAL_SECRET = Cause(
     Ends.WAITS,
     "Put the shop's secrets into the secret store, and see why they are not read: kubectl --namespace {namespace} "
     "describe externalsecrets",
+    usual=True,
 )
 NO_EXTERNAL_SECRETS = Cause(
     "external_secret",
@@ -431,18 +441,21 @@ INGRESS_NOT_TAKEN = Cause(
     Ends.WAITS,
     "Check that the controller of the class runs and watches this namespace: kubectl --namespace {namespace} describe "
     "ingress {name}",
+    usual=True,
 )
 SHOP_UNREACHABLE = Cause(
     "ingress_unreachable",
     "The ingress answers 502, 503 or 504 although the shop's pods are ready.",
     Ends.WAITS,
     "Check what leads the controller to the pods: kubectl --namespace {namespace} get endpointslices,networkpolicies",
+    usual=True,
 )
 SHOP_ANSWERS_WRONG = Cause(
     "shop_answers_wrong",
     "The shop, or what stands before it, answers its readiness address with another status than 200.",
     Ends.WAITS,
     "Ask it yourself: curl --include {url}/ready",
+    usual=True,
 )
 FRONT_DOOR_AWAY = Cause(
     "ingress_unreachable",
@@ -450,6 +463,7 @@ FRONT_DOOR_AWAY = Cause(
     Ends.WAITS,
     "Check that the address leads to the ingress controller and that no firewall stands between: curl --include "
     "{url}/ready",
+    usual=True,
 )
 NAME_UNKNOWN = Cause(
     "dns_missing",
@@ -457,12 +471,14 @@ NAME_UNKNOWN = Cause(
     Ends.WAITS,
     "Point {host}, or a wildcard for all stores, to the ingress controller; or set STOREFLEET_INGRESS_URL where the "
     "platform itself reaches it by another way.",
+    usual=True,
 )
 CERTIFICATE_PENDING = Cause(
     "tls_missing",
     "cert-manager has not issued the store's certificate yet, or the Secret that holds it is not there.",
     Ends.WAITS,
     "See what holds it up: kubectl --namespace {namespace} describe certificates,certificaterequests",
+    usual=True,
 )
 CERTIFICATE_WRONG = Cause(
     "tls_missing",
@@ -501,3 +517,6 @@ TIMEOUT = Cause(
 
 CAUSES = tuple(each for each in list(globals().values()) if isinstance(each, Cause))
 """All of them, in the order of this file."""
+
+USUAL = frozenset(each.code for each in CAUSES if each.usual)
+"""Codes of what a store may wait for in the normal course of its start."""

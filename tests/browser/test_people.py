@@ -53,6 +53,77 @@ def test_somebody_is_invited_and_makes_their_account(users: Page, open_page, pic
     expect(again.get_by_role("heading", name="This invitation cannot be used")).to_be_visible()
 
 
+def test_somebody_who_forgot_their_password_gets_a_link(users: Page, dashboard: Dashboard, open_page, picture):
+    email = "forgetful@example.com"
+    assert command("user", "create", email, "--password", PASSWORD, **dashboard.settings).returncode == 0
+    before = open_page("/", person=email, fresh=True)
+    users.reload()
+    dialog = manage(users, email)
+    dialog.get_by_role("button", name="Make a link").click()
+    link = dialog.get_by_label("Link for a new password")
+    expect(link).to_have_value(re.compile(r"/password\?token="))
+    picture(users, "users-password-link")
+    check(users)
+    address = link.input_value()
+    dialog.get_by_role("button", name="Close").click()
+    expect(manage(users, email).get_by_label("Link for a new password")).to_have_count(0)
+
+    page = open_page("/sign-in", person=None)
+    expect(page.get_by_text("Ask an administrator for a link to a new one.")).to_be_visible()
+    picture(page, "sign-in-forgotten")
+    page.goto(address)
+    expect(page.get_by_label("E-mail address")).to_have_value(email)
+    picture(page, "password-link")
+    check(page)
+    page.get_by_label("New password").fill("one to remember")
+    page.get_by_role("button", name="Set the password").click()
+    expect(page.get_by_role("heading", name="Stores", level=1)).to_be_visible()
+    expect(before).to_have_url(re.compile("/sign-in"))
+    page.goto(address)
+    expect(page.get_by_role("heading", name="This link cannot be used")).to_be_visible()
+
+
+def test_what_was_typed_outlives_a_reload(users: Page, open_page):
+    """A page that lost its server is loaded anew by itself."""
+    users.get_by_role("searchbox").fill("example")
+    users.get_by_role("button", name="Invite").click()
+    dialog = users.get_by_role("dialog")
+    dialog.get_by_label("E-mail address").fill("half-typed@exam")
+    dialog.get_by_role("radio", name="Administrator").check()
+    users.wait_for_url("**/users?q=example")
+    users.reload()
+    expect(dialog.get_by_label("E-mail address")).to_have_value("half-typed@exam")
+    expect(dialog.get_by_role("radio", name="Administrator")).to_be_checked()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(users.get_by_role("searchbox")).to_have_value("example")
+
+    dialog = manage(users, DORA)
+    dialog.get_by_role("radio", name="Another number").check()
+    dialog.get_by_role("spinbutton").fill("42")
+    users.reload()
+    expect(dialog.get_by_role("heading", name=DORA)).to_be_visible()
+    expect(dialog.get_by_role("spinbutton")).to_have_value("42")
+    dialog.get_by_role("button", name="Close").click()
+    users.reload()
+    expect(users.get_by_role("row", name=DORA)).to_be_visible()
+    expect(dialog).to_have_count(0)
+
+    page = open_page("/account", person=ANN)
+    page.get_by_label("Present password").fill("a secret")
+    page.get_by_role("button", name="New token").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("backup script")
+    dialog.get_by_role("radio", name="Read").check()
+    dialog.get_by_label("It expires").select_option("7")
+    page.reload()
+    expect(dialog.get_by_label("Name")).to_have_value("backup script")
+    expect(dialog.get_by_role("radio", name="Read")).to_be_checked()
+    expect(dialog.get_by_label("It expires")).to_have_value("7")
+    assert "a secret" not in page.evaluate("JSON.stringify({ ...sessionStorage, ...localStorage })")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_label("Present password")).to_have_value("")
+
+
 def test_an_administrator_manages_somebody_whose_pages_end_at_once(users: Page, open_page, picture):
     page = open_page("/", person=DORA, fresh=True)
     expect(page.get_by_role("heading", name="Stores", level=1)).to_be_visible()

@@ -112,6 +112,7 @@ ARGUMENTS: dict[tuple[str, str], Callable[[Target], Any]] = {
     ("People", "limit"): lambda of: [of.email, 3],
     ("People", "disable"): lambda of: [of.email, True],
     ("People", "end"): lambda of: [of.email, of.session],
+    ("People", "passwordLink"): lambda of: of.email,
     ("StoreNotifications", "wanted"): lambda of: None,
 }
 
@@ -133,6 +134,7 @@ FORMS = {
     "/sign-out": "ends one's own session",
     "/setup": "needs a link that is shown once, on the console",
     "/invitation": "needs a link that one person was sent",
+    "/password": "needs a link that one person was sent",
     "/sign-in/oidc": "people who are not signed in begin here",
     "/sign-in/oidc/callback": "needs what the provider and our own cookie say",
     "/assets/{fingerprint}/{name}": "style and script, the same for everybody",

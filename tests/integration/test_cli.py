@@ -169,6 +169,11 @@ def test_people_are_managed_by_commands_as_well(served: Served) -> None:
         assert client.get("/api/v1/me").json()["email"] == "vera@example.com"
         assert "1 session " in done("user", "sign-out", "vera@example.com")
         assert client.get("/api/v1/me").status_code == 401
+    link = done("user", "reset", "vera@example.com").split()[-1]
+    with served.client() as client:
+        chosen = {"token": link.partition("token=")[2], "password": f"{PASSWORD} again"}
+        assert client.post("/password", data=chosen).status_code == 303
+        assert client.get("/api/v1/me").json()["email"] == "vera@example.com"
     wish = ("--scope", "read", "--days", "3", "--name", "ci\x1b[2J")
     made = done("token", "create", "--user", "vera@example.com", *wish)
     with served.client(made.split()[-1]) as client:
@@ -203,6 +208,7 @@ def test_commands_work_beside_it(served: Served) -> None:
         (("user", "create", "carla@example.com"), "There is an account"),
         (("token", "create", "--user", "nobody@example.com"), "There is no user"),
         (("user", "limit", "nobody@example.com", "3"), "There is no account"),
+        (("user", "reset", "nobody@example.com"), "There is no account"),
     ):
         refused(*arguments, status=1, says=says, **served.settings)
     for number, left in (("0", 0), ("7", 7), ("default", 5)):

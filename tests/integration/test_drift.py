@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,8 @@ from provisioning.decide import Limits
 from provisioning.health import Health
 from provisioning.helm import Helm
 from provisioning.release import RUNNER, is_damaged
+from provisioning.sandbox import CrashFault, UnschedulableFault, registry
+from provisioning.sandbox.objects import timestamp
 from provisioning.states import State
 from tests.integration.fleet import fleet_on, sandbox_in
 
@@ -228,6 +230,39 @@ async def test_a_ready_store_that_is_ill_says_so_until_it_is_well(sandbox, tmp_p
         assert (await fleet.store("shop")).state is State.READY
 
 
+async def test_each_cause_of_an_illness_is_told_and_none_twice(sandbox, tmp_path):
+    async with fleet_on(sandbox, tmp_path, limits=Limits(illness=timedelta(seconds=0.5))) as fleet:
+        await fleet.ask("shop")
+        await fleet.settled("shop")
+        await until(lambda: healthy(fleet))
+
+        async def told():
+            return [event.message for event in await fleet.events("shop") if event.kind == "store.degraded"]
+
+        async def of(code):
+            return fleet.engine.condition(await fleet.store("shop")).reason.code == code
+
+        async def anew():
+            for pod in (await fleet.cluster.list_all("Pod", NAMESPACE, "app.kubernetes.io/name=medusa"))[0]:
+                await fleet.cluster.delete("Pod", pod["metadata"]["name"], NAMESPACE)
+
+        crashes = sandbox.faults.add(CrashFault("medusa", log=("loading",)))
+        for _ in range(2):  # the second time both are known
+            await anew()
+            await said(fleet, "Degraded: Medusa pod failed to start: CrashLoopBackOff")
+            await until(lambda: of("crash_loop"))
+            sandbox.faults.add(full := UnschedulableFault(pod="medusa-*"))
+            await anew()
+            await until(lambda: of("unschedulable"))
+            await said(fleet, "Degraded: Medusa pod cannot be placed")
+            sandbox.faults.remove(full)
+        lines = await told()
+        assert len(lines) == len(set(lines))
+        sandbox.faults.remove(crashes)
+        await anew()
+        await said(fleet, "Well again", within=30)
+
+
 async def test_a_database_that_has_a_new_volume_has_lost_its_data_and_says_so(fleet):
     assert not any("is lost" in line for line in await fleet.lines("shop"))
     await fleet.cluster.delete("PersistentVolumeClaim", "data-postgres-0", NAMESPACE)
@@ -263,12 +298,26 @@ async def test_a_lock_of_a_helm_that_is_dead_is_broken_at_once(sandbox, tmp_path
         await until(lambda: _is_unlocked(fleet))
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(hours=1)])
+async def test_a_lock_is_judged_by_how_long_it_is_seen_whatever_the_clusters_clock_says(
+    sandbox, tmp_path, monkeypatch, ahead
+):
+    async with fleet_on(sandbox, tmp_path, limits=Limits(helm=timedelta(seconds=3))) as fleet:
+        await fleet.ask("shop")
+        await fleet.settled("shop")
+        monkeypatch.setattr(registry, "timestamp", lambda at=None: timestamp((at or datetime.now(UTC)) + ahead))
+        await _lock(fleet, tmp_path, runner="another-machine")
+        begun = time.monotonic()
+        await until(lambda: _is_unlocked(fleet), within=30)
+        assert time.monotonic() - begun >= 3
+
+
 async def _is_running(helm):
     return helm.is_running(NAMESPACE, NAMESPACE)
 
 
-async def _lock(fleet, folder):
-    """Make the newest revision look as one that a helm of this machine is at work on."""
+async def _lock(fleet, folder, runner=""):
+    """Make the newest revision look as one that a helm of this machine, or of another, is at work on."""
     (secret,) = await _revisions(fleet)
     labels = secret["metadata"]["labels"]
     version = int(labels["version"]) + 1
@@ -280,7 +329,11 @@ async def _lock(fleet, folder):
             "name": f"sh.helm.release.v1.{NAMESPACE}.v{version}",
             "namespace": NAMESPACE,
             "labels": labels
-            | {"status": "pending-upgrade", "version": str(version), RUNNER: (folder / "helm" / "id").read_text()},
+            | {
+                "status": "pending-upgrade",
+                "version": str(version),
+                RUNNER: runner or (folder / "helm" / "id").read_text(),
+            },
         },
         "data": secret["data"],
     }

@@ -4,7 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.stepper import DELETING, SETTING_UP, Mark, medians, share_done, steps, total, with_usual
+from components.stepper import (
+    DELETING,
+    LEAST_PATIENCE,
+    PATIENCE,
+    SETTING_UP,
+    Mark,
+    late_at,
+    medians,
+    share_done,
+    steps,
+    total,
+    with_usual,
+)
 
 BEGIN = datetime(2026, 1, 2, 12, 1, tzinfo=UTC)
 
@@ -108,3 +120,18 @@ def test_what_is_usual_is_the_median_of_what_was_seen_often_enough():
     assert medians(ways, fewest=4) == {}
     found = with_usual(steps("PROVISIONING", marks(store_requested=0)), usual)
     assert [step.usual for step in found] == [usual[step.key] for step in found]
+
+
+def test_a_step_is_late_when_it_has_taken_well_beyond_what_is_usual():
+    events = marks(store_requested=0, namespace_created=1)
+
+    def late_after(usual: dict[str, float], culprit: str = "") -> float | None:
+        late = late_at(with_usual(steps("PROVISIONING", events, culprit), usual))
+        return (late - BEGIN).total_seconds() if late else None
+
+    assert late_after({"postgres": 20}) == 1 + 2 * 20 + 5
+    assert late_after({"postgres": 20, "medusa": 10}, "medusa") == 1 + 2 * 30 + 5, "the database comes first"
+    assert late_after({"postgres": 2}) == 1 + LEAST_PATIENCE
+    assert late_after({}) == 1 + PATIENCE
+    assert late_at(steps("READY", events)) is None
+    assert late_at(steps("PROVISIONING", [])) is None

@@ -63,7 +63,7 @@ class Histories(RuleBasedStateMachine):
             elif then == "helm failed":
                 self.world.end_helm(helm, well=False)
         if then in ("killed", "machine"):
-            engine.forget()
+            engine.end()
         elif then == "deposed":
             self.the_other_leads()
 
@@ -76,7 +76,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def the_other_leads(self) -> None:
         self.world.leader = 1 - self.world.leader
-        self._engine(self.world.leader).error = None
+        self._engine(self.world.leader).error = self._engine(self.world.leader).seen = None
 
     @precondition(lambda self: self.world.helms)
     @rule(well=st.booleans())
@@ -153,7 +153,7 @@ class Histories(RuleBasedStateMachine):
         """Its processes start anew, with another chart; a helm that is at work goes on with the old one."""
         self.world.present += 1
         for engine in self.world.engines:
-            engine.forget()
+            engine.end()
 
     # People
 

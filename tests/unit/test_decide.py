@@ -40,16 +40,17 @@ def step(state, observed, *, age=1.0, destroy_at=None, destroying=True, untended
         (State.PROVISIONING, Observed(namespace=Presence.THERE), Do.INSTALL),
         (State.PROVISIONING, replace(UP, release=Release.FAILED), Do.INSTALL),
         (State.PROVISIONING, replace(UP, release=Release.OUT_OF_SYNC, finding=LASTING), Do.INSTALL),
-        (State.PROVISIONING, replace(UP, release=Release.LOCKED, release_at=NOON), Do.WAIT),
-        (State.PROVISIONING, replace(UP, release=Release.LOCKED, release_at=NOON - LIMITS.helm), Do.UNLOCK),
+        (State.PROVISIONING, replace(UP, release=Release.LOCKED), Do.WAIT),
+        (State.PROVISIONING, replace(UP, release=Release.LOCKED, release_for=LIMITS.helm), Do.UNLOCK),
+        (State.PROVISIONING, replace(UP, release=Release.LOCKED, lock_abandoned=True), Do.UNLOCK),
         (State.PROVISIONING, replace(UP, finding=LASTING, waiting_for="PostgreSQL"), Do.MARK_FAILED),
         (State.PROVISIONING, replace(UP, finding=PASSING, waiting_for="PostgreSQL"), Do.WAIT),
         (State.PROVISIONING, Observed(blocked=LASTING), Do.MARK_FAILED),
         (State.PROVISIONING, replace(UP, waiting_for="Medusa"), Do.WAIT),
         (State.PROVISIONING, UP, Do.PROBE),
         # What is seen is from before the release: the old pods, all well.
-        (State.PROVISIONING, replace(UP, release=Release.DRIFTED, release_drift=(DRIFT,), release_at=NOON), Do.WAIT),
-        (State.PROVISIONING, replace(UP, release=Release.DRIFTED, release_drift=(DRIFT,)), Do.APPLY),
+        (State.PROVISIONING, replace(UP, release=Release.DRIFTED, release_drift=(DRIFT,)), Do.WAIT),
+        (State.PROVISIONING, replace(UP, release_drift=(DRIFT,), release_for=LIMITS.settling), Do.APPLY),
         (State.PROVISIONING, replace(UP, trouble="the cluster does not answer"), Do.WAIT),
         (State.READY, UP, Do.WAIT),
         (State.READY, Observed(), Do.CREATE_NAMESPACE),
@@ -68,7 +69,8 @@ def step(state, observed, *, age=1.0, destroy_at=None, destroying=True, untended
         (State.DELETING, replace(UP, secrets=Stage.RETIRE), Do.UNINSTALL),
         (State.DELETING, UP, Do.UNINSTALL),
         (State.DELETING, replace(UP, release=Release.FAILED), Do.UNINSTALL),
-        (State.DELETING, replace(UP, release=Release.LOCKED, release_at=NOON), Do.WAIT),
+        (State.DELETING, replace(UP, release=Release.LOCKED), Do.WAIT),
+        (State.DELETING, replace(UP, release=Release.LOCKED, release_for=LIMITS.helm), Do.UNLOCK),
         (State.DELETING, replace(UP, release=Release.ABSENT), Do.DELETE_NAMESPACE),
         (State.DELETING, Observed(namespace=Presence.TERMINATING), Do.WAIT),
         (State.DELETING, Observed(), Do.REMOVE),
@@ -79,13 +81,23 @@ def test_the_next_step(state, observed, do):
     assert step(state, observed).do is do
 
 
+@pytest.mark.parametrize("release_at", [NOON - timedelta(hours=1), NOON, NOON + timedelta(hours=1)])
+@pytest.mark.parametrize("state", [State.PROVISIONING, State.READY, State.DELETING])
+def test_a_locks_date_says_nothing(state, release_at):
+    """The cluster's clock, by which it is, or ours, may be wrong."""
+    locked = replace(UP, release=Release.LOCKED, release_at=release_at)
+    assert step(state, locked).do is Do.WAIT
+    assert step(state, replace(locked, release_for=LIMITS.helm - timedelta(seconds=1))).do is Do.WAIT
+    assert step(state, replace(locked, release_for=LIMITS.helm)).do is Do.UNLOCK
+
+
 @pytest.mark.parametrize(
     ("state", "observed", "do"),
     [
         (State.PROVISIONING, replace(UP, release=Release.OUT_OF_SYNC, kept_as=1), Do.ROLL_BACK),
         (State.PROVISIONING, replace(UP, release=Release.OUT_OF_SYNC, kept_as=1, finding=LASTING), Do.ROLL_BACK),
         (State.PROVISIONING, replace(UP, release=Release.OUT_OF_SYNC), Do.UNPIN),
-        (State.PROVISIONING, replace(UP, release=Release.LOCKED, release_at=NOON, kept_as=1), Do.WAIT),
+        (State.PROVISIONING, replace(UP, release=Release.LOCKED, kept_as=1), Do.WAIT),
         (State.PROVISIONING, replace(UP, kept_as=1), Do.PROBE),  # it was done
         (State.READY, replace(UP, release=Release.FAILED, kept_as=1), Do.ROLL_BACK),
         (State.READY, replace(UP, release=Release.ABSENT), Do.UNPIN),
@@ -166,6 +178,7 @@ observations = st.builds(
     release_drift=st.sampled_from([(), (DRIFT,)]),
     release=st.sampled_from(Release),
     release_at=st.sampled_from([None, NOON, NOON - timedelta(hours=1)]),
+    release_for=st.sampled_from([timedelta(), LIMITS.helm - timedelta(seconds=1), LIMITS.helm]),
     waiting_for=st.sampled_from(["", "PostgreSQL"]),
     finding=st.sampled_from([None, LASTING, PASSING]),
     blocked=st.sampled_from([None, LASTING, PASSING]),
@@ -211,6 +224,6 @@ def test_never_a_forbidden_step(state, observed, age, destroy_at, destroying, pi
     if done in (*RELEASING, Do.APPLY, Do.UNINSTALL):
         assert observed.namespace is Presence.THERE
     if done is Do.UNLOCK:
-        assert observed.release_at is None or NOON - observed.release_at >= LIMITS.helm
+        assert observed.release_for >= LIMITS.helm
     if done is Do.REMOVE:
         assert observed.namespace is Presence.ABSENT

@@ -6,10 +6,10 @@ import pytest
 
 from app import texts
 from app.inside_views import PartsView
-from app.pages.store_facts import failure, sources, split_hint
+from app.pages.store_facts import facts, failure, sources, split_hint
 from app.store_views import ReasonView, StoreView
 from provisioning.failures import ADMIN, OWNER
-from provisioning.failures.causes import CAUSES
+from provisioning.failures.causes import CAUSES, USUAL
 from provisioning.states import State
 
 COMMAND = "kubectl --namespace store-shop describe pod medusa-x"
@@ -65,6 +65,26 @@ def test_what_goes_on_by_itself_is_not_to_be_retried():
     assert it is not None
     assert it["passing"]
     assert it["hint"] == texts.FAILURE["ask_admin_passing"]
+
+
+def test_what_many_a_start_waits_for_is_no_warning_until_it_lasts():
+    assert set(texts.WAITING) == USUAL
+    late = datetime(2026, 1, 2, 0, 1, tzinfo=UTC)
+    it = store(ADMIN, "Wait.", State.PROVISIONING)
+
+    def calm_until(code: str, state: State = State.PROVISIONING) -> object:
+        reason = it.reason.model_copy(update={"code": code}) if it.reason else None
+        changed = it.model_copy(update={"reason": reason, "state": state})
+        shown = failure(changed, admin=True, late_at=late)
+        assert shown is not None
+        expected = texts.WAITING[code] if shown["calm_until"] else ""
+        assert facts(changed, [])["note"] == expected
+        return shown["calm_until"]
+
+    assert calm_until("database_unreachable") == late.isoformat()
+    assert calm_until("image_pull") is None
+    assert calm_until("database_unreachable", State.READY) is None
+    assert calm_until("database_unreachable", State.FAILED) is None
 
 
 def view(**pods: list[str]) -> PartsView:

@@ -90,10 +90,16 @@ class Engine:
     attempt: datetime | None = None  # at this attempt
     error: Finding | None = None  # what its last step failed of,
     error_since: datetime | None = None  # and in which state of the store
+    seen: tuple[tuple[bool, datetime | None], datetime] | None = None  # a release, and since when it is seen so
 
     def forget(self) -> None:
         self.row = self.step = self.helm = self.error = self.attempt = None
         self.acted = False
+
+    def end(self) -> None:
+        """Another process takes its place, and remembers nothing."""
+        self.forget()
+        self.seen = None
 
 
 @dataclass
@@ -215,12 +221,16 @@ class World:
             release = Release.OUT_OF_SYNC
         elif release is Release.IN_SYNC and space.drifted:
             release = Release.DRIFTED
+        record = release is Release.LOCKED, space.release_at
+        if engine.seen is None or engine.seen[0] != record:
+            engine.seen = record, self.now
         return Observed(
             trouble=trouble,
             namespace=Presence.THERE,
             drift=() if space.applied else (DRIFT,),
             release=release,
             release_at=space.release_at,
+            release_for=self.now - engine.seen[1],
             release_drift=(DRIFT,) if space.drifted and made else (),
             kept_as=int(row.pinned in space.kept),
             lock_abandoned=release is Release.LOCKED
