@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 IMAGE  ?= ghcr.io/storefleet/storefleet
 SHOP   ?= ghcr.io/storefleet/medusa-store
 BUILD  ?= docker build --tag
-JOBS   ?= 3
+JOBS   ?= 4
 
 # Where an environment forbids it, every process would compile all that it imports anew: two seconds of each start.
 unexport PYTHONDONTWRITEBYTECODE

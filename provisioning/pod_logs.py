@@ -1,7 +1,8 @@
 """The logs of a store's containers as people may read them: line by line, harmless, without secrets, bounded.
 
 A log is followed over the ends of its container's runs: where one ends, the next is waited for and read on from the
-last line.  Nothing is read before it is asked for, so a slow reader slows the stream down and fills no memory.
+last line, and so is what a run said that came and went meanwhile (the cluster keeps the last one).  Nothing is read
+before it is asked for, so a slow reader slows the stream down and fills no memory.
 """
 
 import asyncio
@@ -101,7 +102,13 @@ async def follow(
     """
     last, told, pause = since, "", SHORTEST_PAUSE
     while True:
-        cut, some, known = Lines(secrets), False, last
+        cut, some = Lines(secrets), False
+        if last:
+            async with contextlib.aclosing(_missed(cluster, source, last, secrets)) as missed:
+                async for batch in missed:
+                    last, some, told = batch[-1].at or last, True, ""
+                    yield batch
+        known = last
         pieces = cluster.follow_log(
             source.namespace, source.pod, source.container, lines=None if last else min(lines, MOST_LINES), since=last
         )
@@ -126,6 +133,21 @@ async def follow(
             yield Note(note)
         pause = SHORTEST_PAUSE if some else min(pause * 2, LONGEST_PAUSE)
         await asyncio.sleep(pause)
+
+
+async def _missed(
+    cluster: Cluster, source: Source, last: str, secrets: Sequence[str]
+) -> AsyncGenerator[list[LogLine], None]:
+    """What the run before the present one said after `last`; nothing where there was none or it is not to be had."""
+    cut = Lines(secrets)
+    pieces = cluster.follow_log(source.namespace, source.pod, source.container, since=last, previous=True, follow=False)
+    with contextlib.suppress(ClusterError):  # the log itself is asked for next, and tells what is wrong
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                if batch := _later(cut.feed(piece), last):
+                    yield batch
+        if batch := _later(cut.end(), last):
+            yield batch
 
 
 def words(error: ClusterError) -> str:

@@ -1,16 +1,20 @@
 """Rules for every test: what needs the real cluster or helm is marked so, and in CI nothing is skipped in silence.
 
-Where tests run in several processes, a file stays together, and so do all that share one browser or the one cluster.
+Where tests run in several processes, a file stays together, and so do all that share one dashboard or the one cluster.
 """
 
+import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+gc.disable()  # until the tests begin: what is loaded for them is no garbage
 
 CLUSTER = Path(__file__).parent / "cluster"
 
@@ -19,13 +23,19 @@ settings.register_profile("storefleet", deadline=None, suppress_health_check=[He
 settings.load_profile("storefleet")
 
 
+# They have a dashboard of their own, and share nothing but the browser with the others there.
+OWN_DASHBOARD = tuple(f"tests/browser/test_{name}.py" for name in ("limits", "many_stores", "undo"))
+
+
 class Together(LoadScopeScheduling):
-    """Gives a file as a whole to one process, and everything of the browser, or of the one cluster, too."""
+    """Gives a file as a whole to one process, and everything of one dashboard's pages, or of the one cluster, too."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         if file.startswith("tests/cluster/") or "[real" in nodeid:
             return "cluster"
+        if file in OWN_DASHBOARD:
+            return "browser, dashboards of their own"
         return "browser" if file.startswith("tests/browser/") else file
 
 
@@ -43,6 +53,20 @@ LONGEST_FIRST = (
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
     return Together(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Looking for garbage among all that was loaded, as often as Python does by itself, takes a fifth of the time."""
+    gc.freeze()
+    gc.set_threshold(50_000)
+    gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def collected() -> Iterator[None]:
+    """What a file leaves open shows when it is garbage, and is laid to that file's charge."""
+    yield
+    gc.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,7 @@
 """`storefleet serve` with people in it, whose sandbox breaks and mends on request: after SIGUSR1 no image can be pulled
 any more, after SIGRTMIN two stores meet a cluster that speaks in markup, after SIGUSR2 all is well again.  SIGRTMIN + 1
-and + 2 let it have the chart of a newer platform, and its own again.  Everything else is the real thing."""
+and + 2 let it have the chart of a newer platform, and its own again.  Passwords are hashed quickly.  Everything else is
+the real thing."""
 
 import asyncio
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from nicegui import app as nicegui_app
 
+from app import passwords
 from app.actor import COMMAND_LINE
 from app.cli import main
 from provisioning import templates
@@ -54,6 +56,8 @@ def take_requests() -> None:
 
 
 if __name__ == "__main__":
+    quick = passwords._argon2().using(rounds=1, memory_cost=8, parallelism=1)
+    passwords._argon2 = lambda: quick
     nicegui_app.on_startup(add_people)
     nicegui_app.on_startup(take_requests)
     sys.exit(main())

@@ -178,6 +178,7 @@ def test_keys(open_page):
     page.keyboard.press("Escape")
     expect(keys).to_be_hidden()
     page.keyboard.press("j")
+    expect(first(page)).to_be_focused()  # and not where it was before the dialog, which is told a moment later
     page.keyboard.press("x")
     expect(page.get_by_text("1 store chosen")).to_be_visible()
     page.keyboard.press("Escape")

@@ -1,11 +1,14 @@
 """Databases of both kinds, the services on them, the API in this process, and a really served process."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -13,7 +16,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
-from app import api, services, sign_in
+from app import api, passwords, services, sign_in
 from app.actor import Actor
 from app.guard import Guard
 from app.migrations import migrate
@@ -25,6 +28,20 @@ from provisioning.sandbox import Sandbox
 from tests import postgres
 from tests.integration.fleet import Fleet, fleet_on, sandbox_in
 from tests.served import Served
+
+_argon2 = passwords._argon2
+
+
+@cache
+def _quick_argon2() -> Any:
+    return _argon2().using(rounds=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real hash takes 0.2 s of the processor on purpose, which is tests/unit/test_passwords.py's to see."""
+    monkeypatch.setattr(passwords, "_argon2", _quick_argon2)
+    monkeypatch.setattr(passwords, "_nobodys_hash", cache(lambda: str(_quick_argon2().hash(""))))
 
 
 @pytest.fixture(scope="session")
@@ -39,15 +56,21 @@ def postgres_server() -> Iterator[str]:
         pytest.skip("there is no PostgreSQL: install it, or set STOREFLEET_TEST_POSTGRES_URL")
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """An empty database of the test's own."""
+@contextlib.contextmanager
+def empty_database(postgres_server: str) -> Iterator[str]:
     server, name = make_url(postgres_server), f"test_{uuid.uuid4().hex}"
     plain = server.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         yield server.set(database=name).render_as_string(hide_password=False)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty database of the test's own."""
+    with empty_database(postgres_server) as url:
+        yield url
 
 
 BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "postgres"], indirect=True)

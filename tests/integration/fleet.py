@@ -104,9 +104,16 @@ class Fleet:
 
     async def until(self, holds: Callable[[Store | None], bool], name: str, within: float = 15) -> None:
         end = time.monotonic() + within
-        while not holds(store := await self.store(name)):
-            assert time.monotonic() < end, f"{name} is {store.state if store else 'gone'}, {await self.lines(name)}"
-            await asyncio.sleep(0.02)
+        told = asyncio.Event()
+        leave = self.changes.subscribe(lambda _: told.set())
+        try:
+            while not holds(store := await self.store(name)):
+                assert time.monotonic() < end, f"{name} is {store.state if store else 'gone'}, {await self.lines(name)}"
+                with contextlib.suppress(TimeoutError):  # not every condition is about what is told
+                    await asyncio.wait_for(told.wait(), 0.1)
+                told.clear()
+        finally:
+            leave()
 
     async def until_line(self, name: str, line: str, within: float = 30) -> None:
         end = time.monotonic() + within

@@ -20,7 +20,7 @@ from provisioning.models import Event, Store, Transition
 from provisioning.sandbox import Sandbox
 from provisioning.secrets import new_key
 from provisioning.states import LEGAL
-from tests.served import EMAIL, Served, command, free_port
+from tests.served import EMAIL, NO_TLS, Served, command, free_port
 
 T = TypeVar("T")
 API = "/api/v1/stores"
@@ -31,7 +31,7 @@ class Replica:
 
     def __init__(self, served: Served) -> None:
         self.served = served
-        self.http = httpx.AsyncClient(base_url=served.url, timeout=30, trust_env=False)
+        self.http = httpx.AsyncClient(base_url=served.url, timeout=30, trust_env=False, verify=NO_TLS)
 
     @property
     def pid(self) -> int:
@@ -64,6 +64,10 @@ class Replica:
     async def store(self, name: str) -> dict[str, Any] | None:
         answer = await self.http.get(f"{API}/{name}")
         return None if answer.status_code == 404 else answer.json()
+
+    async def stories(self, names: Iterable[str]) -> str:
+        """What happened to these stores, for whoever has to find out why they are not as they should be."""
+        return "\n".join(f"{name}: {await self.store(name)}\n  {await self.lines(name)}" for name in names)
 
     async def states(self, names: Iterable[str]) -> set[str]:
         return {(await self.store(name) or {"state": "gone"})["state"] for name in names}
@@ -146,6 +150,12 @@ class Replicas:
         replica.http.headers["Authorization"] = f"Bearer {self._token}"
         return replica
 
+    async def revive(self) -> None:
+        """Those that ended serve again, at their old addresses."""
+        for replica in self.all:
+            if replica.served.process is None or replica.served.process.poll() is not None:
+                await asyncio.to_thread(replica.served.start)
+
     def other_than(self, replica: Replica) -> Replica:
         return next(each for each in self.all if each is not replica)
 
@@ -202,7 +212,12 @@ async def until(look: Callable[[], Awaitable[T | None]], within: float, what: st
 
 @asynccontextmanager
 async def replicas_on(sandbox: Sandbox, folder: Path, database_url: str, count: int) -> AsyncIterator[Replicas]:
-    settings = {"STOREFLEET_STORE_URL": "http://{name}.localhost", "STOREFLEET_INGRESS_URL": sandbox.ingress_url}
+    settings = {
+        "STOREFLEET_STORE_URL": "http://{name}.localhost",
+        "STOREFLEET_INGRESS_URL": sandbox.ingress_url,
+        "STOREFLEET_STORES_PER_USER": "1000",
+        "STOREFLEET_CREATIONS_AN_HOUR": "1000",
+    }
     arguments = ("--kubeconfig", str(sandbox.kubeconfig))
     async with AsyncExitStack() as stack:
         replicas = Replicas(folder, database_url, arguments, settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.served import EMAIL, PASSWORD, Served, command
+from tests.served import EMAIL, PASSWORD, Served, command, process
 from tests.unit.kubeconfigs import a_kubeconfig
 
 
@@ -23,7 +23,7 @@ def token(served: Served) -> str:
 
 def refused(*arguments: str, status: int, says: str, **settings: str) -> str:
     """The one sentence with which a command that cannot work ends."""
-    ended = command(*arguments, **settings)
+    ended = (process if "serve" in arguments else command)(*arguments, **settings)
     assert ended.returncode == status, ended.stderr
     assert "Traceback" not in ended.stderr
     assert says in ended.stderr
@@ -68,7 +68,7 @@ def test_a_page_without_a_session_leads_to_sign_in(served: Served) -> None:
 def test_a_store_from_the_request_to_its_end(served: Served, token: str) -> None:
     settled(served)
     asked = {"STOREFLEET_URL": served.url, "STOREFLEET_TOKEN": token}
-    assert command("stores", "list", **asked).stdout == "No stores.\n"
+    assert process("stores", "list", **asked).stdout == "No stores.\n"
     created = command("stores", "create", "bikeshop", "--wait", "--timeout", "60", **asked)
     assert created.returncode == 0, created.stderr + created.stdout
     assert "Store requested" in created.stdout
@@ -193,7 +193,7 @@ def test_people_are_managed_by_commands_as_well(served: Served) -> None:
 
 
 def test_commands_work_beside_it(served: Served) -> None:
-    made = command("user", "create", "Carla@Example.com", **served.settings)
+    made = process("user", "create", "Carla@Example.com", **served.settings)
     assert made.returncode == 0
     assert "carla@example.com can sign in now." in made.stdout
     password = made.stdout.split()[-1]
@@ -250,8 +250,11 @@ def test_every_answer_carries_the_browsers_orders(served: Served) -> None:
 # Starting and stopping
 
 
-def test_it_stops_cleanly_with_a_stream_open_and_finds_everything_again(tmp_path: Path) -> None:
+def test_it_stops_cleanly_with_a_stream_open_and_finds_everything_again(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     served = Served(tmp_path, STOREFLEET_ADMIN_EMAIL="", STOREFLEET_ADMIN_PASSWORD="").start()
+    request.addfinalizer(served.stop)
     invitation = next(line for line in served.lines() if "/setup?token=" in line)
     link = invitation.split()[-1]
     assert link.startswith(served.url)

@@ -40,7 +40,7 @@ def is_alive(pid: int) -> bool:
     """Does it run?  (One that nobody has reaped yet does not.)"""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it is opened, or before it is read
         return False
 
 
@@ -167,6 +167,7 @@ class TestEnding:
             await task
         for pid in pids:
             await until(lambda pid=pid: not is_alive(pid))
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})  # who ends it closes its pipes
 
     async def test_when_its_caller_is_cancelled_before_the_caller_goes_on(self, tmp_path):
         program = f"""

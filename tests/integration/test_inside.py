@@ -157,9 +157,11 @@ async def test_a_log_goes_on_over_restarts_and_new_pods_and_tells_no_secret(
     password, *others = await inside._stores.secrets(store)
     live = await inside.follow_log(ANN, "shop", LogQuery("medusa", lines=10))
     async with contextlib.aclosing(live):
+        await anext(live)
+        assert await anext(live)  # nothing is followed before it is read
         said = (f"connecting with {password}", "token=abcdefgh", "\x1b[31m<b>red</b>")
         sandbox.faults.add(CrashFault("medusa", log=said, times=1))
-        crash = await until(live, "<b>red</b>")
+        crash = [line for line in await until(live, "<b>red</b>") if not line.startswith("http: ")]
         assert crash[-3:] == ["connecting with ***", "token=***", "<b>red</b>"]
         restart = await until(live, "storefleet: shop prepared")
         assert password not in str(crash + restart)
@@ -181,6 +183,24 @@ async def test_a_log_goes_on_over_restarts_and_new_pods_and_tells_no_secret(
         async with asyncio.timeout(30):
             async for _ in live:
                 pass
+
+
+async def test_what_a_run_said_that_ended_while_nobody_could_listen_is_told(
+    fleet: Fleet, inside: Inside, sandbox: Sandbox
+):
+    await fleet.ask("shop")
+    await fleet.settled("shop")
+    live = await inside.follow_log(ANN, "shop", LogQuery("medusa", lines=1))
+    async with contextlib.aclosing(live):
+        await anext(live)
+        assert await anext(live)
+        away = asyncio.create_task(sandbox.faults.api_away(2))
+        await until(live, "does not answer")
+        sandbox.faults.add(CrashFault("medusa", log=("the last words",), times=1))
+        await away
+        said = await until(live, "storefleet: shop prepared")
+        assert said.count("the last words") == 1
+        assert said.index("the last words") < len(said) - 1
 
 
 async def test_a_container_that_does_not_start_says_what_it_waits_for(fleet: Fleet, inside: Inside, sandbox: Sandbox):

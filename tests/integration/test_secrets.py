@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import yaml
 
+from provisioning.secrets import new_key
 from tests import leaks
-from tests.served import EMAIL, PASSWORD, Served
+from tests.served import EMAIL, PASSWORD, Served, command, process
 
 SECRET = ("database-password", "jwt-secret", "cookie-secret", "admin-password")
 
@@ -96,3 +97,25 @@ def test_secrets_are_nowhere_else(served: Served):
     assert any(place.endswith("storefleet.db") for place in places)
     assert sum(b"quiet" in content for content in places.values()) > 20, "it looked at what there is"
     assert leaks.leaks(made, places) == []
+
+
+def test_a_process_with_another_key_is_refused_and_says_what_to_do(tmp_path, postgres_url):
+    first, second = (Served(tmp_path / name, STOREFLEET_DATABASE_URL=postgres_url) for name in ("first", "second"))
+    for served in (first, second):
+        served.folder.mkdir()
+    first.start()
+    try:
+        refused = process("serve", "--port", "0", "--sandbox", **second.settings)
+        assert refused.returncode == 1
+        assert "sealed with another key" in refused.stderr
+        assert str(second.folder / "data" / "key") in refused.stderr
+        assert "STOREFLEET_KEY" in refused.stderr
+        key = (first.folder / "data" / "key").read_text()
+        assert key not in refused.stderr
+        second.settings["STOREFLEET_KEY"] = f"{new_key()},{key}"  # a new one that seals, and the old one opens
+        second.start().stop()
+    finally:
+        first.stop()
+    assert process("serve", "--port", "0", "--sandbox", **first.settings).returncode == 1  # without the new one
+    assert command("key", "replace", **first.settings).returncode == 0
+    first.start().stop()
