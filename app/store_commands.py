@@ -41,6 +41,8 @@ def add_to(commands: Any) -> None:
         ("delete", "delete a store and all its data", _delete),
         ("undelete", "take a deleted store back, while there is time", _undelete),
         ("retry", "let a FAILED store have another try", _retry),
+        ("upgrade", "give a store the newest release; it serves all the while", _upgrade),
+        ("rollback", "give a store an earlier release; its database stays as it is", _rollback),
     ):
         each = actions.add_parser(action, help=text)
         each.add_argument("name", metavar="NAME")
@@ -50,6 +52,10 @@ def add_to(commands: Any) -> None:
             each.add_argument("--now", action="store_true", help="leave no time to undo it")
             _waits(each, "until it is gone")
         else:
+            if action == "rollback":
+                each.add_argument(
+                    "--revision", type=int, metavar="N", help="this one of Helm's (default: the one before)"
+                )
             _waits(each, "until it is READY or FAILED")
         each.set_defaults(run=run)
 
@@ -109,6 +115,17 @@ def _create(chosen: argparse.Namespace) -> int:
 def _retry(chosen: argparse.Namespace) -> int:
     with connect() as api:
         return _outcome(api, chosen, ask(api, "POST", f"{_path(chosen.name)}/retry"))
+
+
+def _upgrade(chosen: argparse.Namespace) -> int:
+    with connect() as api:
+        return _outcome(api, chosen, ask(api, "POST", f"{_path(chosen.name)}/upgrade"))
+
+
+def _rollback(chosen: argparse.Namespace) -> int:
+    body = {} if chosen.revision is None else {"revision": chosen.revision}
+    with connect() as api:
+        return _outcome(api, chosen, ask(api, "POST", f"{_path(chosen.name)}/rollback", json=body))
 
 
 def _undelete(chosen: argparse.Namespace) -> int:
@@ -217,7 +234,12 @@ def _describe(store: dict[str, Any]) -> None:
     if store["queue_position"]:
         rows.append(("Place in queue", str(store["queue_position"])))
     rows += [("Address", store["url"]), ("Owner", store["owner"]), ("Plan", store["plan"])]
-    rows += [("Template", f"{store['template']} {store['version']}"), ("Requested", local_time(store["created_at"]))]
+    rows += [("Template", f"{store['template']} {store['version']}"), ("Revision", str(store["revision"]))]
+    if newer := store["upgrade"]:
+        rows.append(("Upgrade", f"to {newer['version']}" if newer["version"] != store["version"] else "available"))
+    if earlier := store["rollback"]:
+        rows.append(("Rollback", f"to revision {earlier['revision']} ({earlier['version']})"))
+    rows.append(("Requested", local_time(store["created_at"])))
     if store["ready_at"]:
         rows.append(("Ready since", local_time(store["ready_at"])))
     table(rows)

@@ -20,6 +20,20 @@ class ReasonView(BaseModel):
     hint: str = ""
 
 
+class UpgradeView(BaseModel):
+    """What a store can be upgraded to.  `version`: of the shop; the store's own where the platform only sets it up in
+    another way."""
+
+    version: str
+
+
+class RollbackView(BaseModel):
+    """The release that a rollback goes back to if it names none."""
+
+    revision: int
+    version: str
+
+
 class StoreView(BaseModel):
     """A store as its owner sees it."""
 
@@ -39,6 +53,8 @@ class StoreView(BaseModel):
     queue_position: int | None  # 1 is next; while REQUESTED
     destroy_at: datetime | None  # until then its deletion can be undone; None when there is none, or it never could
     eta_seconds: int | None  # until READY, by what recent stores took; while it is on its way
+    upgrade: UpgradeView | None  # None: there is nothing newer, or it cannot be asked for now
+    rollback: RollbackView | None  # None: there is no earlier release, or it cannot be asked for now
 
 
 class AcceptedToWait(StoreView):

@@ -28,7 +28,16 @@ from app.listing import cursor as page_end
 from app.models import User
 from app.problems import Problem, not_found
 from app.settings import Settings
-from app.store_views import AcceptedToWait, Credentials, EventView, ReasonView, StorePage, StoreView
+from app.store_views import (
+    AcceptedToWait,
+    Credentials,
+    EventView,
+    ReasonView,
+    RollbackView,
+    StorePage,
+    StoreView,
+    UpgradeView,
+)
 from provisioning import audit, names, wishes
 from provisioning.capacity import Reader, Room, look_ahead
 from provisioning.changes import Change, Changes
@@ -255,7 +264,29 @@ class Stores:
 
     async def retry(self, actor: Actor, name: str) -> StoreView:
         """Let a FAILED store have another try.  Problem 409 in any other state."""
-        return await self._wish(actor, name, "store.retry", wishes.request_retry, only_from=State.FAILED)
+        return await self._wish(actor, name, "store.retry", wishes.request_retry, only_from=(State.FAILED,))
+
+    async def upgrade(self, actor: Actor, name: str) -> StoreView:
+        """Give a store the release that the platform's chart makes; the shop serves meanwhile.
+
+        The password of its database is replaced along with it, where the secrets are ours to make.  Problem 409 where
+        there is nothing newer, and in any state but READY and FAILED.
+        """
+        wish = partial(wishes.request_upgrade, sealer=None if self.secrets_elsewhere else self._sealer)
+        try:
+            return await self._wish(actor, name, "store.upgrade", wish, only_from=wishes.CHANGEABLE)
+        except SealBroken as error:
+            log.error("store %s: %s", name, error)
+            raise _sealed_by_another_key() from error
+
+    async def rollback(self, actor: Actor, name: str, revision: int | None = None) -> StoreView:
+        """Give a store back the release that `revision` was (None: the one before); its data stay as they are.
+
+        Problem 409 where there is no such release, and in any state but READY and FAILED.
+        """
+        wish = partial(wishes.request_rollback, revision=revision)
+        detail = {"revision": revision} if revision is not None else None
+        return await self._wish(actor, name, "store.rollback", wish, only_from=wishes.CHANGEABLE, detail=detail)
 
     async def rotate(self, actor: Actor, name: str, parts: Collection[Part] = tuple(Part)) -> StoreView:
         """Ask for new secrets of a READY store; asking again while that is under way is fine.
@@ -276,12 +307,12 @@ class Stores:
         wish = partial(wishes.request_rotation, parts=frozenset(parts), sealer=self._sealer)
         detail = {"secrets": sorted(parts)}
         try:
-            return await self._wish(actor, name, "store.rotate", wish, only_from=State.READY, detail=detail)
+            return await self._wish(actor, name, "store.rotate", wish, only_from=(State.READY,), detail=detail)
         except wishes.RotationUnderWay as error:
             raise Problem(409, "The store is being given new secrets already.", retry_after=1) from error
         except SealBroken as error:
             log.error("store %s: %s", name, error)
-            raise Problem(500, "The secrets were sealed with another key than the platform has.") from error
+            raise _sealed_by_another_key() from error
 
     async def events(self, actor: Actor, name: str, after: int = 0) -> builtins.list[EventView]:
         """The timeline, in the order in which things happened; `after`: only those with a greater id."""
@@ -389,7 +420,7 @@ class Stores:
         wish: Callable[..., Awaitable[None]],
         *,
         done: Callable[[Store], bool] = lambda store: False,
-        only_from: State | None = None,
+        only_from: Sequence[State] = tuple(State),
         detail: Mapping[str, Any] | None = None,
     ) -> StoreView:
         """Record what somebody wishes for a store; nothing is to be written where it is `done`."""
@@ -398,8 +429,10 @@ class Stores:
             async with refused, self._database.session() as session:
                 actor.require_write()
                 store = await self._find(session, actor, name)
-                if only_from is not None and store.state is not only_from:
-                    raise Problem(409, f"The store is {store.state}; this needs a store that is {only_from}.")
+                if store.state not in only_from:
+                    raise Problem(
+                        409, f"The store is {store.state}; this needs a store that is {' or '.join(only_from)}."
+                    )
                 if not done(store):
                     try:
                         await wish(self._database, session, store, actor.email)
@@ -407,6 +440,10 @@ class Stores:
                         continue
                     except wishes.TooLate as error:
                         raise _not_undone(store) from error
+                    except wishes.NothingNewer as error:
+                        raise _nothing_newer(store) from error
+                    except wishes.NoRevision as error:
+                        raise _no_revision(store, error.there) from error
                     await audit.append(session, actor.who, action, store=store, detail=detail)
                     await session.commit()
                     self._tell(store)
@@ -440,6 +477,7 @@ class Stores:
                 health=conditions[store.id].health,
                 queue_position=waits.position(store),
                 eta_seconds=waits.seconds(store),
+                **_other_releases(store),
             )
             for store in stores
         ]
@@ -480,6 +518,16 @@ def _reason(store: Store, condition: Condition) -> ReasonView | None:
     return ReasonView.model_validate(condition.reason.as_dict()) if condition.reason else None
 
 
+def _other_releases(store: Store) -> dict[str, Any]:
+    """What it can be upgraded to and rolled back to, in a state in which that can be asked for."""
+    changeable = store.state in wishes.CHANGEABLE
+    to, earlier = store.upgrade_to, store.earlier
+    return {
+        "upgrade": UpgradeView(version=to) if changeable and to is not None else None,
+        "rollback": RollbackView.model_validate(earlier[0]) if changeable and earlier else None,
+    }
+
+
 def _any_in_flight(stores: Sequence[Store]) -> bool:
     return any(store.state in IN_FLIGHT for store in stores)
 
@@ -511,6 +559,23 @@ def _not_undone(store: Store) -> Problem:
     if store.state is not State.DELETING:
         return Problem(409, f"The store is {store.state}; only a deletion can be undone.")
     return Problem(409, "The deletion cannot be undone any more: the store is being destroyed.")
+
+
+def _nothing_newer(store: Store) -> Problem:
+    if store.state is State.FAILED:
+        return Problem(409, "The store failed on its way to the newest release: retry it.")
+    return Problem(409, "There is nothing to upgrade to: the store has the newest release.")
+
+
+def _no_revision(store: Store, there: Collection[int]) -> Problem:
+    if not there:
+        return Problem(409, "There is no earlier release of this store to roll back to.")
+    numbers = ", ".join(str(each) for each in there)
+    return Problem(409, f"The store cannot be rolled back to this revision. Choose one of: {numbers}.")
+
+
+def _sealed_by_another_key() -> Problem:
+    return Problem(500, "The secrets were sealed with another key than the platform has.")
 
 
 def _being_deleted(name: str, until: datetime | None = None) -> Problem:

@@ -142,6 +142,8 @@ STORES: dict[str, Any] = {
     "unknown": "Health not known at the moment",
     "retry": "Retry",
     "retry_of": "Retry {name}",
+    "upgrade": "Upgrade",
+    "update": "Update available",
     "delete": "Delete",
     "delete_of": "Delete {name}",
     "choose": "Choose {name}",
@@ -200,11 +202,13 @@ BULK: dict[str, Any] = {
     "nothing_done": "Nothing was done",
     "outcome_title": {
         "retry": ["{n} store has another try. Not so with:", "{n} stores have another try. Not so with:"],
+        "upgrade": ["{n} store is being upgraded. Not so with:", "{n} stores are being upgraded. Not so with:"],
         "delete": ["{n} store is being deleted. Not so with:", "{n} stores are being deleted. Not so with:"],
         "undo": ["{n} store is taken back. Not so with:", "{n} stores are taken back. Not so with:"],
     },
     "done": {
         "retry": ["{name} has another try", "{n} stores have another try"],
+        "upgrade": ["{name} is being upgraded", "{n} stores are being upgraded"],
         "delete": ["{name} is being deleted", "{n} stores are being deleted"],
         "undo": ["{name} is taken back", "{n} stores are taken back"],
     },
@@ -244,6 +248,9 @@ STORE: dict[str, Any] = {
     "plan": "Plan",
     "owner": "Owner",
     "version": "Version",
+    "revision": "revision {n}",
+    "release_failed": "The new release did not come up; the one before may still serve",
+    "rollback": "Roll back …",
     "created": "Created",
     "address": "Address",
     "states": STATES,
@@ -301,6 +308,7 @@ FAILURE: dict[str, Any] = {
     "said": "What the cluster said",
     "retry": "Retry",
     "retrying": "Retrying …",
+    "rollback": "Roll back …",
     "copy_command": "Copy the command",
     "copy_report": "Copy the details",
     "copied": "Copied",
@@ -486,6 +494,45 @@ ROTATE: dict[str, Any] = {
     "submit": "Make new secrets",
     "asking": "Asking …",
     "asked": "New secrets are on their way",
+}
+
+UPDATE: dict[str, Any] = {
+    "upgrade": "Upgrade …",
+    "to_version": "Update available: {from} → {to}",
+    "same_version": "Update available",
+}
+
+UPGRADE: dict[str, Any] = {
+    "title": "Upgrade {name}?",
+    "to_version": "The shop goes from {from} to {to}.",
+    "same_version": "The shop is set up as the platform does it now; its version stays {from}.",
+    "points": [
+        "It serves all the while: the present one goes when the new one is ready.",
+        "Its database gets a new password. Customers stay signed in; the shop’s administrators may have to sign in "
+        "again.",
+        "If it does not work out, you can roll back to the present release. What the new one changes in the database "
+        "stays changed.",
+    ],
+    "cancel": "Cancel",
+    "submit": "Upgrade",
+    "asking": "Asking …",
+    "asked": "The upgrade is on its way",
+}
+
+ROLLBACK: dict[str, Any] = {
+    "title": "Roll back {name}?",
+    "to_version": "The shop goes from {from} back to {to}, revision {n}.",
+    "same_version": "The shop goes back to revision {n}; its version stays {from}.",
+    "points": [
+        "It serves all the while: the present one goes when the other is ready.",
+        "The database is not rolled back: orders and products stay, and so does what the newer release changed in its "
+        "tables.",
+        "It stays on this release until you upgrade it.",
+    ],
+    "cancel": "Cancel",
+    "submit": "Roll back",
+    "asking": "Asking …",
+    "asked": "The rollback is on its way",
 }
 
 DELETE = {
@@ -761,6 +808,8 @@ ACTIVITY: dict[str, Any] = {
             "store.destroy": "ended the time to undo for the store",
             "store.rotate": "replaced the secrets of",
             "store.retry": "asked to try again the store",
+            "store.rollback": "asked to roll back the store",
+            "store.upgrade": "asked to upgrade the store",
             "store.reveal": "looked at the sign-in details of",
             "store.undelete": "took back the deletion of",
             "identity.connect": "connected their account to the sign-in provider",

@@ -12,10 +12,10 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import admission
-from provisioning.models import Store, Transition, now
+from provisioning.models import Attempt, Store, now
 from provisioning.states import IN_FLIGHT, State
 
-RECENT = 20  # so many of the last stores that became READY tell what one takes
+RECENT = 20  # so many of the last stores that became READY for the first time tell what one takes
 
 
 @dataclass(frozen=True)
@@ -74,28 +74,8 @@ async def look(session: AsyncSession, at_once: int) -> Waits:
 
 
 async def _typical(session: AsyncSession) -> float | None:
-    """The median of the seconds that the last stores took from PROVISIONING to READY."""
-    ready = list(
-        await session.exec(
-            select(Transition)
-            .where(col(Transition.after) == State.READY)
-            .order_by(col(Transition.id).desc())
-            .limit(RECENT)
-        )
-    )
-    began = list(
-        await session.exec(
-            select(Transition)
-            .where(
-                col(Transition.after) == State.PROVISIONING,
-                col(Transition.store_id).in_({end.store_id for end in ready}),
-            )
-            .order_by(col(Transition.id))
-        )
-    )
-    took = []
-    for end in ready:
-        starts = [start.at for start in began if start.store_id == end.store_id and start.at <= end.at]
-        if starts:
-            took.append((end.at - max(starts)).total_seconds())
+    """The median of the seconds that the last new stores took to READY: an upgrade or a retry is no guide."""
+    new = (col(Attempt.code) == "", col(Attempt.again).is_(False))
+    newest = select(Attempt.seconds).where(*new).order_by(col(Attempt.id).desc()).limit(RECENT)
+    took = list(await session.exec(newest))
     return median(took) if took else None

@@ -1,12 +1,13 @@
 // See about.py.
 export default {
   props: { store: Object, texts: Object },
+  emits: ["rollback"],
   template: `
     <dl class="about card">
       <dt>{{ texts.address }}</dt>
-      <dd><a v-if="store.state === 'READY'" class="link" :href="store.url" target="_blank" rel="noopener">{{ host }}</a><template v-else>{{ host }}</template><button class="btn bare square" type="button" @click="copy" :aria-label="texts.copy_address"><i class="icon" :data-icon="copied ? 'check' : 'copy'"></i></button></dd>
+      <dd><a v-if="store.open" class="link" :href="store.url" target="_blank" rel="noopener">{{ host }}</a><template v-else>{{ host }}</template><button class="btn bare square" type="button" @click="copy" :aria-label="texts.copy_address"><i class="icon" :data-icon="copied ? 'check' : 'copy'"></i></button></dd>
       <dt>{{ texts.plan }}</dt><dd>{{ store.plan }}</dd>
-      <dt>{{ texts.version }}</dt><dd class="number">{{ store.version }}</dd>
+      <dt>{{ texts.version }}</dt><dd class="number">{{ store.version }}<button class="btn compact bare" type="button" v-if="store.rollback" @click="$emit('rollback')"><i class="icon" data-icon="undo"></i>{{ texts.rollback }}</button></dd>
       <dt>{{ texts.owner }}</dt><dd>{{ store.owner }}</dd>
       <dt>{{ texts.created }}</dt><dd><time :datetime="store.created_at" :title="moment">{{ ago }}</time></dd>
     </dl>`,

@@ -22,7 +22,7 @@ Act = Callable[[Sequence[str]], Awaitable[Sequence[Outcome]]]
 
 
 class BulkDialog(Element, component="bulk_dialog.js"):
-    """`act`: by the name of an action ("retry", "delete", "undo"), what does it to the stores so called.
+    """`act`: by the name of an action ("retry", "upgrade", "delete", "undo"), what does it to the stores so called.
 
     `undo`: for how long a deletion can be undone ("": not at all).  The list of stores tells it in the browser what to
     do, so that it opens at once.

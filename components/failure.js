@@ -1,7 +1,7 @@
 // See failure.py.
 export default {
   props: { reason: Object, texts: Object },
-  emits: ["retry"],
+  emits: ["retry", "rollback"],
   template: `
     <section class="failure-place" role="alert">
       <div class="failure card" v-if="reason && !calm" :data-tone="reason.passing ? 'warning' : 'error'">
@@ -16,6 +16,7 @@ export default {
         <div class="error" v-if="refused"><i class="icon" data-icon="alert"></i>{{ refused }}</div>
         <div class="doings">
           <button class="btn primary" type="button" v-if="!reason.passing" @click="retry" :aria-busy="busy ? 'true' : null"><i class="icon" :data-icon="busy ? 'spinner' : 'retry'"></i>{{ busy ? texts.retrying : texts.retry }}</button>
+          <button class="btn" type="button" v-if="reason.rollback" @click="$emit('rollback')"><i class="icon" data-icon="undo"></i>{{ texts.rollback }}</button>
           <button class="btn compact" type="button" @click="copy('report')"><i class="icon" :data-icon="copied === 'report' ? 'check' : 'copy'"></i>{{ texts.copy_report }}</button>
         </div>
       </div>

@@ -29,7 +29,8 @@ DELETING = (
 PATIENCE = 60.0  # seconds with a step of which it is not known how long it usually takes,
 LEAST_PATIENCE = 20.0  # and with any
 
-ANEW = ("retry.requested", "undelete.requested")
+OTHER_RELEASE = ("upgrade.requested", "rollback.requested")
+ANEW = ("retry.requested", "undelete.requested", *OTHER_RELEASE)
 """Kinds of event from which the way to a shop begins once more."""
 
 
@@ -67,6 +68,9 @@ def steps(state: str, events: Sequence[Mark], culprit: str = "") -> list[Step]:
         ends = {kind: at or max((each.at for each in events), default=None) for kind, at in ends.items()}
     elif "store.ready" in ends:  # it was ready once, and is on its way again
         ends["store.ready"] = None
+        asked, ready = other_release(events), ends["medusa.ready"]
+        if asked and ready and ready < asked:  # the pod of the release before
+            ends["medusa.ready"] = None
     undone = [key for key, kind in plan if ends[kind] is None]
     current = culprit if culprit in undone else next(iter(undone), None)
     retries = [event.at for event in events if event.kind in ANEW]
@@ -84,6 +88,14 @@ def steps(state: str, events: Sequence[Mark], culprit: str = "") -> list[Step]:
         else:
             found.append(Step(key, "now", since=max([at for at in (last, *retries) if at], default=None)))
     return found
+
+
+def other_release(events: Sequence[Mark]) -> datetime | None:
+    """When the release was asked for that the store has not come up with yet; None: it is not on its way to one."""
+    asked = None
+    for event in events:
+        asked = event.at if event.kind in OTHER_RELEASE else None if event.kind == "store.ready" else asked
+    return asked
 
 
 def _last_ready(events: Sequence[Mark]) -> int:

@@ -13,7 +13,7 @@ export default {
         <p class="quiet number">{{ note }}</p>
       </div>
       <div class="doings">
-        <template v-if="store.state === 'READY'">
+        <template v-if="store.open">
           <a class="btn primary" :href="store.url" target="_blank" rel="noopener">{{ texts.open_shop }}<i class="icon" data-icon="external"></i><span class="unseen">({{ texts.new_tab }})</span></a>
           <a class="btn" :href="store.admin_url" target="_blank" rel="noopener">{{ texts.open_admin }}<i class="icon" data-icon="external"></i><span class="unseen">({{ texts.new_tab }})</span></a>
         </template>

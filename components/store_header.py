@@ -8,7 +8,8 @@ from nicegui.element import Element
 
 class StoreHeader(Element, component="store_header.js"):
     """`store`: a dict with name, state, url, admin_url, owner, version, plan, created_at, note, due (when it is
-    expected to be READY, or None), took (seconds from the wish to READY, or None), degraded (READY, but not well)."""
+    expected to be READY, or None), took (seconds from the wish to READY, or None), degraded (READY, but not well), open
+    (there should be a shop to be opened)."""
 
     def __init__(
         self,

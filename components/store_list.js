@@ -38,6 +38,7 @@ export default {
       <div class="card bulk" role="group" v-if="admin && chosen.size" :aria-label="texts.chosen_group">
         <span class="number" aria-live="polite">{{ say(texts.chosen, { n: chosen.size }) }}</span>
         <button class="btn compact" type="button" @click="act('retry', [...chosen])" :disabled="!retryable.length"><i class="icon" data-icon="retry"></i>{{ texts.retry }}</button>
+        <button class="btn compact" type="button" v-if="upgradable.length" @click="act('upgrade', upgradable.map((row) => row.name))"><i class="icon" data-icon="up"></i>{{ texts.upgrade }}</button>
         <button class="btn compact danger" type="button" @click="remove_([...chosen])"><i class="icon" data-icon="trash"></i>{{ texts.delete }}</button>
         <button class="btn compact bare" type="button" @click="chosen = new Set()">{{ texts.none_chosen }}</button>
       </div>
@@ -55,7 +56,7 @@ export default {
               <td role="cell" class="who"><a class="name" :href="'/stores/' + row.name">{{ row.name }}</a>
                 <a v-if="row.state === 'READY'" class="url" :href="row.url" target="_blank" rel="noopener" :aria-label="texts.open.replace('{name}', row.name)">{{ host(row) }}<i class="icon" data-icon="external"></i></a>
                 <span v-else class="url">{{ host(row) }}</span></td>
-              <td role="cell"><span class="state" :data-state="shown(row)"><i class="icon" :data-icon="icons[shown(row)]"></i>{{ texts.states[shown(row)] || texts.degraded }}</span></td>
+              <td role="cell"><span class="state" :data-state="shown(row)"><i class="icon" :data-icon="icons[shown(row)]"></i>{{ texts.states[shown(row)] || texts.degraded }}</span><span class="update" v-if="row.update" :title="texts.update"><i class="icon" data-icon="up"></i><span class="unseen">{{ texts.update }}</span></span></td>
               <td role="cell" class="note" :class="{ wrong: row.state === 'FAILED' }"><span v-if="undoable(row)">{{ until(row) }}</span>
                 <span class="text" :title="row.note" v-else-if="row.note || row.due"><bdi>{{ row.note }}</bdi><span class="quiet" v-if="row.due">{{ row.note ? " · " : "" }}{{ left(row) }}</span></span>
                 <span class="quiet" v-else-if="row.health === 'unknown'">{{ texts.unknown }}</span>
@@ -99,6 +100,7 @@ export default {
     none() { return !this.lines.length && !this.narrowed && !this.numbers.DELETING; }, // a deleted one can be looked for
     all() { return this.chosen.size > 0 && this.lines.every((row) => this.chosen.has(row.name)); },
     retryable() { return this.lines.filter((row) => row.state === "FAILED" && this.chosen.has(row.name)); },
+    upgradable() { return this.lines.filter((row) => row.update && this.chosen.has(row.name)); },
     columns() {
       const all = [["store", "name"], ["state", "state"], ["happening"], ["owner", "owner"], ["version"], ["age", NEWEST], ["actions"]];
       return all.map(([key, sort]) => ({ key, sort })).filter(({ key }) => this.admin || key !== "owner");

@@ -32,6 +32,7 @@ class Row:
     destroy_at: str | None = None  # deleted: when it is destroyed; until then it can be taken back
     health: str = ""  # of a store that is READY: "ok", "degraded", "unknown"
     share: float | None = None  # of the way that is behind, while it is provisioned
+    update: bool = False  # there is a newer release for it
 
 
 @dataclass(frozen=True)

@@ -99,20 +99,10 @@ class Actor:
         return mended
 
     async def install(self, wanted: Wanted) -> int:
-        """Install or upgrade the release; the revision.  Raises Foreign where namespace or release are not ours.
-
-        Where it is in sync by now (a leader before us was slow to end), nothing is to be done a second time.
-        """
-        key, value = wanted.ours
-        await self._must_be_ours(wanted.name, value)
-        if any(secret["metadata"]["labels"].get(key) != value for secret in await self._refresh_releases(wanted.name)):
-            raise Foreign(f"the Helm release {wanted.name} is there already and belongs to somebody else", release=True)
-        await self._forget_damaged(wanted.name, value)
-        there = self._cache.objects(wanted.name)
-        newest = release.newest(there, wanted.ours, wanted.spec)
-        if newest and newest.state is release.Release.IN_SYNC:
-            return int(release.revisions(there)[-1]["metadata"]["labels"]["version"])
-        labels = {**wanted.values["labels"], release.SPEC: wanted.spec, release.RUNNER: self._helm.runner}
+        """Install or upgrade the release from chart and values; the revision.  Raises Foreign."""
+        if revision := await self._in_sync(wanted):
+            return revision
+        labels = {**wanted.values["labels"], release.SPEC: wanted.present, release.RUNNER: self._helm.runner}
         try:
             return await self._helm.upgrade_install(
                 wanted.name,
@@ -125,6 +115,35 @@ class Actor:
             )
         finally:
             await self._refresh_releases(wanted.name)
+
+    async def roll_back(self, wanted: Wanted, revision: int) -> None:
+        """Make the release once more what `revision` was, if that still is what is wanted.  Raises Foreign."""
+        if await self._in_sync(wanted) or await self.kept_as(wanted) != revision:
+            return
+        try:
+            await self._helm.rollback(wanted.name, wanted.name, revision, self._helm_time_limit, force_conflicts=True)
+        finally:
+            await self._refresh_releases(wanted.name)
+
+    async def kept_as(self, wanted: Wanted) -> int:
+        """The revision by which the wanted release can be had again, as the cluster says now; 0: none."""
+        await self._refresh_releases(wanted.name)
+        return release.kept_as(self._cache.objects(wanted.name), wanted.ours, wanted.spec)
+
+    async def _in_sync(self, wanted: Wanted) -> int:
+        """The revision that is as wanted by now (a leader before us was slow to end), so that nothing is done a second
+        time; 0 where something is to be done.  Raises Foreign where namespace or release are not ours.
+        """
+        key, value = wanted.ours
+        await self._must_be_ours(wanted.name, value)
+        if any(secret["metadata"]["labels"].get(key) != value for secret in await self._refresh_releases(wanted.name)):
+            raise Foreign(f"the Helm release {wanted.name} is there already and belongs to somebody else", release=True)
+        await self._forget_damaged(wanted.name, value)
+        there = self._cache.objects(wanted.name)
+        newest = release.newest(there, wanted.ours, wanted.spec)
+        if newest and newest.state is release.Release.IN_SYNC:
+            return int(release.revisions(there)[-1]["metadata"]["labels"]["version"])
+        return 0
 
     async def unlock(self, store: Store, locked_at: datetime | None) -> None:
         """Remove the record of an operation that nobody runs any more; the revision before it stands again.

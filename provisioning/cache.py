@@ -265,14 +265,14 @@ def _version(obj: Obj) -> int:
 
 def _slim(obj: Obj) -> Obj:
     """The object without what nobody here reads; of a Secret's data only a fingerprint stays in memory,
-    and of Helm's record the manifest, in which there are no secrets."""
+    and of Helm's record the manifest, in which there are no secrets, and what it was made from."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
     slim = {**obj, "metadata": metadata}
     if obj["kind"] == "Secret":
         slim.pop("stringData", None)
         annotations = dict(metadata.get("annotations") or {})
         if obj.get("type") == release.TYPE:
-            annotations[release.MANIFEST] = release.packed_manifest(obj)
+            annotations |= release.kept(obj)
         annotations[DIGEST] = digest(slim.pop("data", None) or {})
         slim["metadata"] = {**metadata, "annotations": annotations}
     return slim

@@ -171,9 +171,9 @@ class Database:
             await add_events(session, [event])
         await session.refresh(store)
 
-    async def set_revision(self, session: AsyncSession, store: Store, revision: int) -> None:
-        """Write down which revision Helm made (the caller commits).  Raises Moved."""
-        await self._update(session, store, revision=revision)
+    async def set_release(self, session: AsyncSession, store: Store, **columns: Any) -> None:
+        """Write down how the store's releases stand (the caller commits).  Raises Moved."""
+        await self._update(session, store, **columns)
         await session.refresh(store)
 
     async def begin_destruction(self, session: AsyncSession, store: Store, inventory: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ class Desired:
     destroy_at: datetime | None = None  # of a deletion: not before this time
     destroying: bool = False  # a deletion that has begun to destroy
     untended: timedelta = timedelta()  # of its time in that state: when nobody was there to work on it
+    pinned: bool = False  # to an earlier release, which only Helm's record can make again
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Observed:
     release_at: datetime | None = None  # when it came into that state, by the cluster's clock, which may not be ours
     release_for: timedelta = timedelta()  # for how long this process has seen it so, by its own clock
     release_drift: tuple[Drift, ...] = ()  # of the objects that a deployed release made
+    kept_as: int = 0  # the revision by which the wanted release can be had again; 0: none
     runner: str = ""  # on which machine the newest revision's helm ran
     lock_abandoned: bool = False  # the helm that locked the release is known to be dead
     waiting_for: str = ""  # the first part that is not ready; "" when all are
@@ -66,6 +68,8 @@ class Do(StrEnum):
     APPLY = "apply what is missing or was changed"
     UNLOCK = "unlock release"
     INSTALL = "install or upgrade release"
+    ROLL_BACK = "roll release back"
+    UNPIN = "want what the platform's chart makes: the earlier release cannot be had again"
     REPLACE_POD = "replace a pod that an earlier attempt left broken"
     MAKE_LOGIN = "make the shop's login in a database that does not know it"
     PREPARE_SECRETS = "have the database know the new secrets, and put them in force"
@@ -85,7 +89,8 @@ class Do(StrEnum):
 class Step:
     """The next step.
 
-    `waiting_for`: what a WAIT waits for; `pod` and `pod_uid`: which REPLACE_POD; `reason`: why MARK_FAILED.
+    `waiting_for`: what a WAIT waits for; `pod` and `pod_uid`: which REPLACE_POD; `reason`: why MARK_FAILED; `revision`:
+    to which ROLL_BACK.
     """
 
     do: Do
@@ -93,6 +98,7 @@ class Step:
     pod: str = ""
     pod_uid: str = ""
     reason: Reason | None = None
+    revision: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,9 +154,9 @@ def _towards_presence(desired: Desired, observed: Observed, limits: Limits) -> S
     if observed.release is Release.LOCKED:
         return _unlock_or_wait(observed, limits)
     if observed.release in (Release.ABSENT, Release.FAILED):
-        return Step(Do.INSTALL)
+        return _to_the_release(desired, observed)
     if not ready and observed.release is Release.OUT_OF_SYNC:
-        return Step(Do.INSTALL)
+        return _to_the_release(desired, observed)
     if not ready and observed.stopped:
         return Step(Do.START)
     if observed.secrets is Stage.MAKE_LOGIN or (ready and observed.secrets in _ROTATION):
@@ -159,6 +165,8 @@ def _towards_presence(desired: Desired, observed: Observed, limits: Limits) -> S
         return Step(Do.APPLY)
     if ready:
         return Step(Do.WAIT)
+    if observed.release_drift:  # what is seen may be from before the release: old pods, which all are well
+        return Step(Do.WAIT, waiting_for="the cluster to tell what the release made")
     if (
         observed.secrets is Stage.NO_LOGIN
         and observed.finding
@@ -170,6 +178,13 @@ def _towards_presence(desired: Desired, observed: Observed, limits: Limits) -> S
     if observed.waiting_for:
         return Step(Do.WAIT, waiting_for=observed.waiting_for)
     return Step(Do.PROBE, waiting_for="the shop to answer through the ingress")
+
+
+def _to_the_release(desired: Desired, observed: Observed) -> Step:
+    """From the platform's chart, or, an earlier one, from Helm's record of it."""
+    if not desired.pinned:
+        return Step(Do.INSTALL)
+    return Step(Do.ROLL_BACK, revision=observed.kept_as) if observed.kept_as else Step(Do.UNPIN)
 
 
 def _give_up_or_try_anew(desired: Desired, finding: Finding, earlier_pods: frozenset[str]) -> Step:

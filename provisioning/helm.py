@@ -130,11 +130,12 @@ class Helm:
         """Install the release, or upgrade it to this chart and these values; the revision.
 
         Does not wait for what the release makes, only for its hooks.  `labels` go on the Secret that holds the
-        release.  `time_limit` in seconds.  `force_conflicts` takes back fields that somebody else has changed; without
-        it, such a change is an error.  Raises HelmError.
+        release.  `time_limit` in seconds.  `force_conflicts` takes back fields that somebody else has changed, and
+        objects that lost the labels by which Helm knows its own; without it, that is an error.  Raises HelmError.
         """
         arguments = ["upgrade", "--install", "--values", "-", "--labels", _pairs(labels), "--hide-notes"]
-        arguments += ["--history-max", str(HISTORY), *(["--force-conflicts"] if force_conflicts else [])]
+        arguments += ["--history-max", str(HISTORY)]
+        arguments += ["--force-conflicts", "--take-ownership"] if force_conflicts else []
         arguments += ["--", release, str(chart)]
         said = await self._act(arguments, release, namespace, time_limit, document(values))
         # As text: with `--output json`, helm prints the whole chart and everything rendered too.
@@ -147,10 +148,16 @@ class Helm:
         """Uninstall the release; one that is not there is fine.  Does not wait for its objects to go."""
         await self._act(["uninstall", "--ignore-not-found", "--", release], release, namespace, time_limit)
 
-    async def rollback(self, release: str, namespace: str, revision: int, time_limit: float) -> None:
-        """Make what `revision` was the newest one again.  Raises HelmError, also where there is no such revision."""
-        arguments = ["rollback", "--history-max", str(HISTORY), "--", release, str(revision)]
-        await self._act(arguments, release, namespace, time_limit)
+    async def rollback(
+        self, release: str, namespace: str, revision: int, time_limit: float, *, force_conflicts: bool = False
+    ) -> None:
+        """Make what `revision` was the newest one again, labels included.  `force_conflicts` takes back fields that
+        somebody else has changed.
+
+        Raises HelmError, also where there is no such revision.
+        """
+        arguments = ["rollback", "--history-max", str(HISTORY), *(["--force-conflicts"] if force_conflicts else [])]
+        await self._act([*arguments, "--", release, str(revision)], release, namespace, time_limit)
 
     async def version(self) -> str:
         """Helm's own version: "v4.2.3"."""

@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     upgrade.add_argument("--labels", "-l", default="")
     upgrade.add_argument("--history-max", type=int, default=10)
     upgrade.add_argument("--force-conflicts", action="store_true")
+    upgrade.add_argument("--take-ownership", action="store_true")
     upgrade.add_argument("--hide-notes", action="store_true")
     upgrade.add_argument("--timeout", type=_seconds, default=300)
 
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     rollback = on_a_release("rollback", _rollback)
     rollback.add_argument("revision", type=int, nargs="?", default=0)
     rollback.add_argument("--history-max", type=int, default=10)
+    rollback.add_argument("--force-conflicts", action="store_true")
     rollback.add_argument("--timeout", type=_seconds, default=300)
 
     on_a_release("status", _status)
@@ -115,6 +117,7 @@ def _upgrade(options: Options) -> str:
         "labels": labels,
         "timeout_seconds": options.timeout,
         "force_conflicts": options.force_conflicts,
+        "take_ownership": options.take_ownership,
         "hide_notes": options.hide_notes,
     }
     with _config(options) as config:
@@ -176,7 +179,12 @@ def _uninstall(options: Options) -> str:
 
 
 def _rollback(options: Options) -> str:
-    choices = {"version": options.revision, "max_history": options.history_max, "timeout_seconds": options.timeout}
+    choices = {
+        "version": options.revision,
+        "max_history": options.history_max,
+        "force_conflicts": options.force_conflicts,
+        "timeout_seconds": options.timeout,
+    }
     with _config(options) as config:
         _native.call_status("helm_rollback", config._raw(), options.release, json.dumps(choices))
     return "Rollback was a success! Happy Helming!"

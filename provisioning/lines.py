@@ -34,5 +34,10 @@ def labels_lost(store: Store) -> Event:
     return _repaired(store, "Changed and put back: the namespace's labels", "", "")
 
 
+def unpinned(store: Store) -> Event:
+    said = "The release it was rolled back to cannot be had any more: the platform's present one takes its place"
+    return line(store, "release.unpinned", said, Level.WARNING, key=store.pinned or "")
+
+
 def _repaired(store: Store, said: str, evidence: str, what: str) -> Event:
     return line(store, "repaired", said, Level.WARNING, evidence, key=f"{now().isoformat()}:{what}")

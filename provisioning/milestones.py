@@ -6,10 +6,12 @@ where somebody else did it or we were away.  The wording is the specification's.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from provisioning.cluster import Obj
 from provisioning.failures import condition, of_kind, part_of, reference, time_of
 from provisioning.models import Event, Level
+from provisioning.release import DEPLOYED, DESCRIPTION, SPEC, VERSION, revisions
 
 SECRET = "store-secrets"  # noqa: S105 - the object's name
 _POLICIES = ("ResourceQuota", "LimitRange", "NetworkPolicy")
@@ -17,6 +19,8 @@ _POLICIES = ("ResourceQuota", "LimitRange", "NetworkPolicy")
 _ORDER = (
     "namespace.created",
     "secrets.applied",
+    "release.upgraded",
+    "release.rolled_back",
     "pvc.created",
     "volume.bound",
     "postgres.ready",
@@ -28,6 +32,8 @@ _ORDER = (
     "medusa.ready",
 )
 _RANK = {kind: rank for rank, kind in enumerate(_ORDER)}
+
+_ROLLBACK = re.compile(r"^Rollback to (\d{1,9})$")  # Helm's description of a revision
 
 _TOLD_BY_THE_SHOP = {
     "database restored": ("database.restored", "Database restored"),
@@ -45,7 +51,7 @@ _NOISE = re.compile(r"^(Startup|Readiness) probe failed")
 def timeline(store_id: str, objects: Sequence[Obj]) -> list[Event]:
     """The events that a store's objects attest, oldest first; `key` names the very object, so each comes once."""
     events = [*_created(store_id, objects), *_in_place(store_id, objects), *_ready(store_id, objects)]
-    events += _warnings(store_id, objects)
+    events += [*_released(store_id, objects), *_warnings(store_id, objects)]
     return in_order(events)
 
 
@@ -99,6 +105,23 @@ def _in_place(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:
         secret = next(obj for obj in made if obj["kind"] == "Secret")
         last = max(str(obj["metadata"]["creationTimestamp"]) for obj in made)
         yield _event(store_id, secret, "secrets.applied", "Secrets, quota and policies in place", last)
+
+
+def _released(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:
+    """Each revision that is another release than the one before it: Helm makes one also to repair the same."""
+    deployed = [obj for obj in revisions(objects) if obj["metadata"]["labels"].get("status") in DEPLOYED]
+    for before, obj in pairwise(deployed):
+        metadata, labels = obj["metadata"], obj["metadata"]["labels"]
+        if labels.get(SPEC) == before["metadata"]["labels"].get(SPEC):
+            continue
+        kept, number = metadata.get("annotations") or {}, labels["version"]
+        version = kept.get(VERSION, "")
+        if back := _ROLLBACK.match(kept.get(DESCRIPTION, "")):
+            kind, said = "release.rolled_back", f"Release rolled back to revision {back[1]}"
+        else:
+            kind, said = "release.upgraded", "Release upgraded"
+        said += f": {version}, revision {number}" if version else f", revision {number}"
+        yield _event(store_id, obj, kind, said, metadata["creationTimestamp"])
 
 
 def _ready(store_id: str, objects: Sequence[Obj]) -> Iterator[Event]:

@@ -91,8 +91,15 @@ class Store(SQLModel, table=True):
     state_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)  # when it came into this state
     reason: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))  # see failures.Reason
     url: str
-    version: str  # of the shop
+    version: str  # of the shop, as it is deployed
     revision: int = 0  # Helm's
+    pinned: str | None = (
+        None  # fingerprint of the earlier release that is wanted; None: what the platform's chart makes
+    )
+    # What the engine saw last, see `upgrades`:
+    proven: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # fingerprints
+    upgrade_to: str | None = None  # the version that the platform's chart would make of it; None: nothing newer
+    earlier: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_at: datetime = Field(default_factory=now, sa_type=UTCDateTime)
     ready_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     # While it is DELETING:

@@ -146,7 +146,8 @@ class Listener:
 
     async def _compare(self) -> None:
         """Tell of every store that is not as it was the last time."""
-        row = func.concat_ws(" ", Store.state_at, Store.revision, Store.destroy_at, Store.destroying_at)
+        columns = (Store.state_at, Store.revision, Store.upgrade_to, Store.destroy_at, Store.destroying_at)
+        row = func.concat_ws(" ", *columns)
         stores = select(col(Store.id), col(Store.name), row)
         events = select(col(Event.store_id), func.count(), func.max(col(Event.id))).group_by(col(Event.store_id))
         async with self._database.session() as session:

@@ -9,7 +9,7 @@ from provisioning.decide import Observed, Presence
 from provisioning.drift import Drift, differences
 from provisioning.failures import PARTS, condition, diagnose, of_kind, part_of
 from provisioning.release import FIELD_MANAGER as HELM
-from provisioning.release import Release, newest
+from provisioning.release import Release, kept_as, newest
 from provisioning.rotation import stage
 from provisioning.wanted import Wanted
 
@@ -36,7 +36,8 @@ def observe(objects: Sequence[Obj], wanted: Wanted, since: datetime) -> Observed
         release_at=revision.at if revision else None,
         runner=revision.runner if revision else "",
         release_drift=release_drift,
-        waiting_for=waiting_for(objects),
+        kept_as=kept_as(objects, wanted.ours, wanted.spec) if wanted.pinned else 0,
+        waiting_for=waiting_for(objects) or _leaving(objects),
         finding=diagnose(objects, since),
         held_by=_held_by(namespaces),
         secrets=stage(wanted.held, objects),
@@ -62,6 +63,15 @@ def waiting_for(objects: Sequence[Obj]) -> str:
             return f"the {PARTS[name]} {kind.lower()}"
         if not rolled_out(workload):
             return f"{part_of(workload)} to become ready"
+    return ""
+
+
+def _leaving(objects: Sequence[Obj]) -> str:
+    """A pod of the shop that leaves may still be asked by the ingress: what it answers says nothing of the new one."""
+    for pod in of_kind(objects, "Pod"):
+        serves = (condition(pod, "Ready") or {}).get("status") == "True"
+        if serves and pod["metadata"].get("deletionTimestamp") and part_of(pod) == PARTS["medusa"]:
+            return f"the {part_of(pod)} pod before to leave"
     return ""
 
 

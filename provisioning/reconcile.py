@@ -29,18 +29,19 @@ from provisioning.front_door import FrontDoor
 from provisioning.health import Condition, Health, health
 from provisioning.helm import Helm, HelmError
 from provisioning.inventory import held, held_reason
-from provisioning.lines import labels_lost, line, mended_line, namespace_lost
+from provisioning.lines import labels_lost, line, mended_line, namespace_lost, unpinned
 from provisioning.milestones import in_order, timeline
 from provisioning.models import Level, Store, now
 from provisioning.observe import observe
 from provisioning.record import Recorder
-from provisioning.release import Release, revisions
+from provisioning.release import Release, history
 from provisioning.renewal import Renewal
 from provisioning.rotation import Held, Stage, can_be_told
 from provisioning.secrets import SealBroken, Sealer
 from provisioning.shop_log import ShopLog
 from provisioning.states import State
 from provisioning.templates import secrets_elsewhere
+from provisioning.upgrades import standing
 from provisioning.wanted import Wanted, wanted
 
 log = logging.getLogger(__name__)
@@ -240,6 +241,8 @@ class Reconciler:
             told, memory.in_log = await self._shop_log.read(store, there, memory.in_log)
             events += told
         await self._recorder.tell(session, store, *in_order(events))
+        if store.state is not State.DELETING and not observed.trouble:
+            await self._recorder.set_release(session, store, standing(store, wish, history(there, wish.ours)))
         if store.state is State.READY:
             await self._tell_loss(session, store, there, memory)
             await self._tell_health(session, store, memory, again)
@@ -249,7 +252,7 @@ class Reconciler:
         observed = self._beyond_the_cluster(observed, there, wish, memory)
         # A deletion's time is a date that a person was told; any other is how long something takes.
         at = now() if store.state is State.DELETING else _now(memory, store.state_at)
-        desired = replace(desired_of(store), untended=memory.untended)
+        desired = replace(desired_of(store), untended=memory.untended, pinned=wish.pinned)
         step = decide(desired, observed, at, self._options.limits)
         if step != memory.step:
             memory.step, what = step, f"{step.do.value} ({step.waiting_for})" if step.waiting_for else step.do.value
@@ -327,15 +330,24 @@ class Reconciler:
                 return await self._mend(session, store, observed, memory, again)
             case Do.UNLOCK:
                 await actor.unlock(store, observed.release_at)
-            case Do.INSTALL:
+            case Do.UNPIN:
+                if await actor.kept_as(wish):
+                    return True
+                await tell(session, store, unpinned(store))
+                await self._recorder.set_release(session, store, {"pinned": None})
+                again(store.name, 0.1)  # what is wanted is another thing from now on
+                return False
+            case Do.INSTALL | Do.ROLL_BACK:
                 if store.state is State.READY:
                     found = f"Release {observed.release.value}: installed again"
                     await tell(session, store, line(store, "repaired", found, Level.WARNING, key=_stamp()))
                 async with self._helm_places:
                     if not self._may_act():  # the wait for a place may have outlived the lead
                         return False
-                    revision = await actor.install(wish)
-                await self._recorder.set_revision(session, store, revision)
+                    if step.do is Do.ROLL_BACK:
+                        await actor.roll_back(wish, step.revision)
+                    else:
+                        await actor.install(wish)
             case Do.REPLACE_POD:
                 await actor.replace_pod(store, step.pod, step.pod_uid)
                 memory.replaced.add(step.pod_uid)
@@ -439,9 +451,7 @@ class Reconciler:
         memory.error = memory.in_log = None
         event = line(store, "store.ready", "Store READY", Level.SUCCESS)
         ready_at = store.ready_at or now()
-        # By Helm's own record: whoever started its helm may have died before it said so.
-        made = [int(each["metadata"]["labels"]["version"]) for each in revisions(there)]
-        more = {"event": event, "ready_at": ready_at, "revision": max(made, default=store.revision)}
+        more = {"event": event, "ready_at": ready_at}
         await self._recorder.transition(session, store, State.READY, "the shop answered", **more)
         self._shop_log.forget(store)
         return True  # a READY store is looked at once more, for its health

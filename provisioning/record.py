@@ -5,6 +5,7 @@ remembered here only to save the asking.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from sqlmodel import col, select
@@ -61,13 +62,15 @@ class Recorder:
         log.info("store %s is %s: %s", store.name, after, cause, extra={"store": store.id})
         self.publish(store)
 
-    async def set_revision(self, session: AsyncSession, store: Store, revision: int) -> None:
-        """Helm's newest revision of the store."""
-        if store.revision != revision:
+    async def set_release(self, session: AsyncSession, store: Store, columns: Mapping[str, Any]) -> None:
+        """How the store's releases stand, where that is another way than before.  Raises Moved."""
+        changed = {name: value for name, value in columns.items() if getattr(store, name) != value}
+        if changed:
             async with self._database.writing():
-                await self._database.set_revision(session, store, revision)
+                await self._database.set_release(session, store, **changed)
                 await session.commit()
-            self.publish(store)
+            if changed.keys() - {"proven", "pinned"}:  # which nobody is shown
+                self.publish(store)
 
     async def remove(self, session: AsyncSession, store: Store, absent: list[str]) -> None:
         """The row and all that hangs on it go, a receipt stays, and this commits.  Raises Moved."""

@@ -30,6 +30,12 @@ RUNNER = "storefleet.dev/runner"
 MANIFEST = "storefleet.dev/cached-manifest"
 """An annotation that a cached revision carries in place of its data: the manifest, compressed; in this process."""
 
+VERSION, DESCRIPTION = "storefleet.dev/cached-version", "storefleet.dev/cached-description"
+"""Likewise: the chart's appVersion, and Helm's words on what made the revision ("Rollback to 1").  Untrusted text."""
+
+DEPLOYED = ("deployed", "superseded")
+"""What Helm calls the status of a revision that is in force, or was."""
+
 _LARGEST = 8 * 1024 * 1024  # bytes of a record, unpacked: beyond is not Helm's
 
 
@@ -53,6 +59,37 @@ class Revision:
     at: datetime
     runner: str = ""  # which machine's helm made it
     manifest: tuple[Obj, ...] = ()  # of a deployed one: the objects as Helm applies them
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A revision as Helm keeps it, the newest one or an earlier one."""
+
+    number: int
+    spec: str  # fingerprint of what it was made from
+    version: str  # of the shop
+    status: str  # Helm's
+
+    @property
+    def was_deployed(self) -> bool:
+        """Whether it is, or can be had again by a rollback."""
+        return self.status in DEPLOYED
+
+
+def history(objects: Iterable[Obj], ours: tuple[str, str]) -> list[Kept]:
+    """What Helm keeps of a store's release, oldest first; without what is not ours, and what nobody can read."""
+    found = []
+    for secret in revisions(objects):
+        labels, kept = secret["metadata"]["labels"], secret["metadata"].get("annotations") or {}
+        if labels.get(ours[0]) == ours[1] and kept.get(MANIFEST):
+            number, status = int(labels["version"]), labels.get("status", "")
+            found.append(Kept(number, labels.get(SPEC, ""), kept.get(VERSION, ""), status))
+    return found
+
+
+def kept_as(objects: Iterable[Obj], ours: tuple[str, str], spec: str) -> int:
+    """The newest revision by which a release of that fingerprint can be had again; 0 where there is none."""
+    return max((each.number for each in history(objects, ours) if each.spec == spec and each.was_deployed), default=0)
 
 
 def revisions(objects: Iterable[Obj]) -> list[Obj]:
@@ -88,7 +125,8 @@ def newest(objects: Sequence[Obj], ours: tuple[str, str], spec: str) -> Revision
     if labels.get(ours[0]) != ours[1]:
         return Revision(Release.UNMANAGED, at)
     if status.startswith("pending-"):
-        return Revision(Release.LOCKED, _created(found[-1]), runner)
+        # A rollback takes the labels of the revision that it goes back to: who runs it, they do not say.
+        return Revision(Release.LOCKED, _created(found[-1]), "" if status == "pending-rollback" else runner)
     if status != "deployed":  # failed, or an uninstall that was cut off: doing it again is right
         return Revision(Release.FAILED, at, runner)
     state = Release.IN_SYNC if labels.get(SPEC) == spec else Release.OUT_OF_SYNC
@@ -100,13 +138,31 @@ def newest(objects: Sequence[Obj], ours: tuple[str, str], spec: str) -> Revision
 
 def packed_manifest(secret: Obj) -> str:
     """The manifest in a revision's data, small enough to keep; "" where there is none to be read."""
+    return kept(secret)[MANIFEST]
+
+
+def kept(secret: Obj) -> dict[str, str]:
+    """The annotations that a cached revision carries in place of its data; "" for what cannot be read."""
     try:
-        record = b64decode(b64decode(secret["data"]["release"]))
-        if record[:2] == b"\x1f\x8b":
-            record = zlib.decompressobj(wbits=31).decompress(record, _LARGEST)
-        return b64encode(gzip.compress(json.loads(record)["manifest"].encode(), mtime=0)).decode()
-    except (KeyError, TypeError, ValueError, zlib.error):
-        return ""
+        packed = b64decode(b64decode(secret["data"]["release"]))
+        if packed[:2] == b"\x1f\x8b":
+            packed = zlib.decompressobj(wbits=31).decompress(packed, _LARGEST)
+        record = json.loads(packed)
+        manifest = b64encode(gzip.compress(record["manifest"].encode(), mtime=0)).decode()
+    except (KeyError, TypeError, ValueError, AttributeError, zlib.error):
+        return {MANIFEST: "", VERSION: "", DESCRIPTION: ""}
+    return {
+        MANIFEST: manifest,
+        VERSION: _text(record, "chart", "metadata", "appVersion"),
+        DESCRIPTION: _text(record, "info", "description"),
+    }
+
+
+def _text(record: object, *path: str) -> str:
+    """A short text in a record, where there is one."""
+    for key in path:
+        record = record.get(key) if isinstance(record, dict) else None
+    return "".join(each for each in record if each.isprintable())[:60] if isinstance(record, str) else ""
 
 
 def _created(secret: Obj) -> datetime:

@@ -24,7 +24,7 @@ LEGAL: dict[State, frozenset[State]] = {
     State.DELETING: frozenset({State.REQUESTED}),
 }
 """From each state, the states that may follow.  REQUESTED again: an upgrade, a retry or an undone deletion,
-through the queue.
+through the queue; FAILED after an upgrade, the way back to the revision before is the same.
 
 Out of DELETING only while nothing is destroyed: that the UPDATE itself asks, see `Database.transition`."""
 

@@ -22,13 +22,20 @@ class Wanted:
     surroundings: Sequence[Obj]
     chart: Path
     values: Mapping[str, Any]
-    spec: str  # fingerprint of chart and values
+    spec: str  # fingerprint of the release that is wanted: of chart and values, or of an earlier one
+    present: str  # fingerprint of chart and values, which an INSTALL makes
+    version: str  # of the shop, by that chart
     held: Held = field(default_factory=Held)  # how far new secrets are
 
     @property
     def name(self) -> str:
         """Of the namespace and of the release."""
         return str(self.namespace["metadata"]["name"])
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the wanted release is an earlier one, which chart and values do not make."""
+        return self.spec != self.present
 
     @property
     def ours(self) -> tuple[str, str]:
@@ -41,14 +48,18 @@ def wanted(
 ) -> Wanted:
     """`secrets`: opened, none where somebody else makes the Secret; `overlay`: values that the operator lays over the
     chart's for every store; `rules`: who may talk to whom beyond it."""
-    chart = TEMPLATES[store.template].chart
+    template = TEMPLATES[store.template]
+    chart = template.chart
     own_values = values(store, installation, overlay)
     if secrets_elsewhere(own_values):
         secrets = {}
+    present = digest([chart_digest(chart), own_values])
     return Wanted(
         namespace=objects.namespace(store, installation),
         surroundings=objects.surroundings(store, installation, secrets, rules or Fence(), own_values),
         chart=chart,
         values=own_values,
-        spec=digest([chart_digest(chart), own_values]),
+        spec=store.pinned or present,
+        present=present,
+        version=template.version,
     )

@@ -1,4 +1,4 @@
-"""What people may ask of the engine: a store, its deletion (and that undone), another try.
+"""What people may ask of the engine: a store, its deletion (and that undone), another try, another release.
 
 A wish is a row; the engine finds it by itself.  Who may wish what is decided above; here is only what is possible.
 Every function works in the caller's transaction, and the caller commits.
@@ -129,6 +129,62 @@ async def request_retry(database: Database, session: AsyncSession, store: Store,
     await database.transition(session, store, State.REQUESTED, f"retry requested by {by}", event=event)
 
 
+CHANGEABLE = (State.READY, State.FAILED)
+"""The states from which a store can be given another release."""
+
+
+class NothingNewer(Exception):
+    """The store wants what the platform's chart makes already."""
+
+
+async def request_upgrade(
+    database: Database, session: AsyncSession, store: Store, by: str, *, sealer: Sealer | None = None
+) -> None:
+    """What the platform's chart makes, through the queue.  With a `sealer`, the database's password is replaced once
+    the store is READY again, unless its secrets are being replaced already.
+
+    Raises Moved, IllegalTransition, NothingNewer or SealBroken.
+    """
+    if store.state not in CHANGEABLE:
+        raise IllegalTransition(store.state, State.REQUESTED)
+    if store.upgrade_to is None:
+        raise NothingNewer(store.name)
+    other = "" if store.upgrade_to == store.version else f": {store.version} → {store.upgrade_to}"
+    event = _wished(store, "upgrade.requested", "Upgrade requested", by, other)
+    cause = f"upgrade requested by {by}"
+    await database.transition(session, store, State.REQUESTED, cause, event=event, pinned=None, upgrade_to=None)
+    if sealer is not None and await _renew(session, store, {Part.DATABASE}, sealer):
+        said = "New database password requested, with the upgrade,"
+        await add_events(session, [_wished(store, "secrets.requested", said, by)])
+
+
+class NoRevision(Exception):
+    """The store has no such earlier release.  `there`: the revisions that there are."""
+
+    def __init__(self, name: str, there: Collection[int]) -> None:
+        super().__init__(name)
+        self.there = there
+
+
+async def request_rollback(
+    database: Database, session: AsyncSession, store: Store, by: str, *, revision: int | None = None
+) -> None:
+    """The release that `revision` was (None: the one before), through the queue.  The database's data stay as they are.
+
+    Raises Moved, IllegalTransition or NoRevision.
+    """
+    if store.state not in CHANGEABLE:
+        raise IllegalTransition(store.state, State.REQUESTED)
+    there = store.earlier or []
+    chosen = next((each for each in there if revision in (None, each["revision"])), None)
+    if chosen is None:
+        raise NoRevision(store.name, [each["revision"] for each in there])
+    to = f": to revision {chosen['revision']}" + (f", {chosen['version']}" if chosen["version"] else "")
+    event = _wished(store, "rollback.requested", "Rollback requested", by, to)
+    cause = f"rollback requested by {by}"
+    await database.transition(session, store, State.REQUESTED, cause, event=event, pinned=chosen["spec"])
+
+
 class RotationUnderWay(Exception):
     """The store's secrets are being replaced already."""
 
@@ -142,24 +198,29 @@ async def request_rotation(
     """
     if store.state is not State.READY:
         raise IllegalTransition(store.state, State.READY)
-    row = await session.get_one(StoreSecret, store.id, populate_existing=True)
-    new = renewed(sealer.unseal(row.sealed), parts, row.generation + 1)
-    quiet = (col(StoreSecret.next).is_(None), col(StoreSecret.former_login).is_(None))
-    as_read = (col(StoreSecret.store_id) == store.id, col(StoreSecret.generation) == row.generation)
-    changed = await session.exec(update(StoreSecret).where(*as_read, *quiet).values(next=sealer.seal(new)))
-    if changed.rowcount != 1:
+    if not await _renew(session, store, parts, sealer):
         raise RotationUnderWay(store.name)
     await add_events(session, [_wished(store, "secrets.requested", "New secrets requested", by)])
     await notices.tell(session, store.id)
 
 
-def _wished(store: Store, kind: str, message: str, by: str) -> Event:
+async def _renew(session: AsyncSession, store: Store, parts: Collection[Part], sealer: Sealer) -> bool:
+    """New secrets beside those in force; False where that is under way.  Raises SealBroken."""
+    row = await session.get_one(StoreSecret, store.id, populate_existing=True)
+    new = renewed(sealer.unseal(row.sealed), parts, row.generation + 1)
+    quiet = (col(StoreSecret.next).is_(None), col(StoreSecret.former_login).is_(None))
+    as_read = (col(StoreSecret.store_id) == store.id, col(StoreSecret.generation) == row.generation)
+    changed = await session.exec(update(StoreSecret).where(*as_read, *quiet).values(next=sealer.seal(new)))
+    return changed.rowcount == 1
+
+
+def _wished(store: Store, kind: str, message: str, by: str, more: str = "") -> Event:
     at = now()
     return Event(
         store_id=store.id,
         key=f"{kind}:{at.isoformat()}",
         at=at,
         kind=kind,
-        message=f"{message} by {by}",
+        message=f"{message} by {by}{more}",
         level=Level.INFO,
     )

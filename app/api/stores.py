@@ -51,6 +51,19 @@ class Rotation(BaseModel):
     )
 
 
+class Rollback(BaseModel):
+    """Where to go back to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    revision: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**31 - 1,
+        description="Helm's number of an earlier revision; without it, the one that the store's `rollback` names.",
+    )
+
+
 class Timeline(BaseModel):
     """A store's events, in the order in which they happened."""
 
@@ -117,6 +130,25 @@ async def undelete(name: StoreName, actor: CurrentActor, services: CurrentServic
 async def retry(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
     """Let a FAILED store have another try; it goes on from what is there."""
     return await services.stores.retry(actor, name)
+
+
+@router.post("/{name}/upgrade", status_code=202, responses=refusals(404, 409))
+async def upgrade(name: StoreName, actor: CurrentActor, services: CurrentServices) -> StoreView:
+    """Upgrade a store to what the platform now makes of it (its `upgrade`), the shop serving all the while.
+
+    The password of its database is replaced as well, once the store is READY again.
+    """
+    return await services.stores.upgrade(actor, name)
+
+
+@router.post("/{name}/rollback", status_code=202, responses=refusals(400, 404, 409, 413, 422))
+async def rollback(
+    name: StoreName, actor: CurrentActor, services: CurrentServices, to: Rollback | None = None
+) -> StoreView:
+    """Roll a store back to an earlier release (its `rollback`), the shop serving all the while. There it stays until it
+    is upgraded. Its database is not rolled back: what the newer release changed there stays changed.
+    """
+    return await services.stores.rollback(actor, name, (to or Rollback()).revision)
 
 
 @router.post("/{name}/rotate-secrets", status_code=202, responses=refusals(400, 404, 409, 413, 422))

@@ -23,6 +23,7 @@ from app.problems import Problem
 from app.services import Services
 from app.stores import EventView, StoreView
 from components.about import About
+from components.confirm_dialog import ConfirmDialog
 from components.delete_dialog import DeleteDialog
 from components.failure import Failure
 from components.log_view import LogView
@@ -32,6 +33,7 @@ from components.sign_in_details import SignInDetails
 from components.stepper import Step, Stepper, late_at, steps, with_usual
 from components.store_header import StoreHeader
 from components.timeline import Timeline
+from components.update_notice import UpdateNotice
 from components.usage_charts import UsageCharts
 from provisioning.models import now
 from provisioning.rotation import Part
@@ -76,6 +78,7 @@ class StorePage:
         self._frame, self._store, self._events, self._usual = frame, store, events, usual
         self._stores, self._inside = frame.services.stores, frame.services.inside
         self._day = False
+        self._asked_revision: int | None = None  # to which a rollback was offered
         self._stale = asyncio.Event()  # there may be something new inside
         frame.client.title = texts.DOCUMENT_TITLES["store"].replace("{name}", store.name)
         self._place = html.div()
@@ -91,8 +94,9 @@ class StorePage:
         store, t = self._store, texts.STORE
         facts = store_facts.facts(store, self._events)
         self._header = StoreHeader(facts, t, on_delete=self._ask_deletion, on_undo=self._undo)
+        self._update = UpdateNotice(store_facts.update(store), texts.UPDATE, on_upgrade=self._ask_upgrade)
         self._stepper = Stepper(self._steps(), t, label=t["progress"])
-        self._failure = Failure(self._reason(), texts.FAILURE, on_retry=self._retry)
+        self._failure = Failure(self._reason(), texts.FAILURE, on_retry=self._retry, on_rollback=self._ask_rollback)
         lines = [store_facts.line(event) for event in self._events[-store_facts.MOST_LINES :]]
         with html.div().classes("columns"):
             with html.section():
@@ -102,7 +106,7 @@ class StorePage:
                 html.h2(texts.PARTS["title"])
                 self._parts = Parts(store_facts.parts(parts), texts.PARTS, on_log=self._open_log)
                 html.h2(t["about"])
-                self._about = About(facts, t)
+                self._about = About(facts, t, on_rollback=self._ask_rollback)
                 html.h2(texts.DETAILS["title"])
                 self._details = SignInDetails(
                     texts.DETAILS, on_reveal=self._reveal, on_rotate=self._ask_rotation, rotatable=self._is_rotatable()
@@ -115,6 +119,8 @@ class StorePage:
             self._logs = LogView(f"/api/v1/stores/{store.name}/logs", store_facts.sources(parts), texts.LOGS)
         self._dialog = DeleteDialog(store.name, texts.DELETE, on_confirm=self._delete)
         self._rotation = RotateDialog(store.name, texts.ROTATE, on_confirm=self._rotate)
+        self._upgrade_dialog = ConfirmDialog("upgrade", texts.UPGRADE, on_confirm=self._upgrade)
+        self._rollback_dialog = ConfirmDialog("rollback", texts.ROLLBACK, on_confirm=self._rollback)
 
     async def _on_batch(self, batch: Batch) -> None:
         if self._store.name not in batch.names or self._place.is_deleted:
@@ -134,6 +140,7 @@ class StorePage:
         facts = store_facts.facts(store, self._events)
         self._header.show(facts)
         self._about.show(facts)
+        self._update.show(store_facts.update(store))
         self._stepper.show(self._steps())
         self._failure.show(self._reason())
         self._timeline.add([store_facts.line(event) for event in added], running=self._is_running())
@@ -204,6 +211,25 @@ class StorePage:
         else:
             self._rotation.accept()
 
+    def _ask_upgrade(self) -> None:
+        if words := store_facts.upgrade(self._store):
+            self._upgrade_dialog.open(words)
+
+    async def _upgrade(self) -> None:
+        _, refused = await self._frame.attempt(lambda actor: self._stores.upgrade(actor, self._store.name))
+        _answer(self._upgrade_dialog, refused)
+
+    def _ask_rollback(self) -> None:
+        if words := store_facts.rollback(self._store):
+            self._asked_revision = self._store.rollback.revision if self._store.rollback else None
+            self._rollback_dialog.open(words)
+
+    async def _rollback(self) -> None:
+        """To the revision that was told when it was asked, whatever is the one before by now."""
+        revision = self._asked_revision
+        _, refused = await self._frame.attempt(lambda actor: self._stores.rollback(actor, self._store.name, revision))
+        _answer(self._rollback_dialog, refused)
+
     def _is_rotatable(self) -> bool:
         return self._store.state is State.READY and not self._stores.secrets_elsewhere
 
@@ -247,3 +273,10 @@ class StorePage:
         """Deleted, and to be taken back as long as there is time."""
         at = self._store.destroy_at
         return at is not None and at > now()
+
+
+def _answer(dialog: ConfirmDialog, refused: str | None) -> None:
+    if refused:
+        dialog.refuse(refused)
+    else:
+        dialog.accept()

@@ -9,7 +9,7 @@ from app import texts
 from app.inside_views import PartsView, UsageView
 from app.pages.stores import due
 from app.stores import EventView, StoreView
-from components.stepper import Mark, total
+from components.stepper import Mark, other_release, total
 from provisioning import names
 from provisioning.failures import ADMIN
 from provisioning.failures.causes import USUAL
@@ -30,15 +30,20 @@ def facts(store: StoreView, events: Sequence[EventView]) -> dict[str, Any]:
     note = ""
     if store.state is State.REQUESTED and store.queue_position:
         note = texts.STORES["queue"].replace("{n}", str(store.queue_position))
+    changes_release = store.state is not State.DELETING and other_release(marks(events)) is not None
+    if store.state is State.FAILED and changes_release:
+        note = texts.STORE["release_failed"]
     elif waits(store):
         note = texts.WAITING[store.reason.code] if store.reason else ""
     return {
         "name": store.name,
         "state": store.state.value,
         "url": store.url,
+        "open": store.state is State.READY or changes_release,  # the release before serves on
         "admin_url": f"{store.url}/app",
         "owner": store.owner,
-        "version": f"{template} {store.version}",
+        "version": f"{template} {store.version}" + (f", {_revision(store)}" if store.revision > 1 else ""),
+        "rollback": store.rollback is not None,
         "plan": PLANS[store.plan].title if store.plan in PLANS else store.plan,
         "created_at": store.created_at.isoformat(),
         "note": note,
@@ -47,6 +52,37 @@ def facts(store: StoreView, events: Sequence[EventView]) -> dict[str, Any]:
         "due": due(store),
         "took": total(marks(events)),
     }
+
+
+def _revision(store: StoreView) -> str:
+    return str(texts.STORE["revision"]).replace("{n}", str(store.revision))
+
+
+def update(store: StoreView) -> str:
+    """What there is to upgrade to, as a sentence; "" where there is nothing newer."""
+    return _of_versions(texts.UPDATE, store.version, store.upgrade.version) if store.upgrade else ""
+
+
+def upgrade(store: StoreView) -> dict[str, Any] | None:
+    """The words that ask whether to upgrade; None where there is nothing newer."""
+    return _asked(texts.UPGRADE, store, store.upgrade.version) if store.upgrade else None
+
+
+def rollback(store: StoreView) -> dict[str, Any] | None:
+    """The words that ask whether to roll back; None where there is no earlier release."""
+    to = store.rollback
+    return _asked(texts.ROLLBACK, store, to.version, n=str(to.revision)) if to else None
+
+
+def _asked(words: dict[str, Any], store: StoreView, to: str, n: str = "") -> dict[str, Any]:
+    first = _of_versions(words, store.version, to).replace("{n}", n)
+    return {**words, "title": words["title"].replace("{name}", store.name), "points": [first, *words["points"]]}
+
+
+def _of_versions(words: dict[str, Any], before: str, after: str) -> str:
+    """A version that stays the same is no news."""
+    sentence: str = words["same_version" if after in ("", before) else "to_version"]
+    return sentence.replace("{from}", before).replace("{to}", after)
 
 
 def marks(events: Sequence[EventView]) -> list[Mark]:
@@ -95,6 +131,7 @@ def failure(store: StoreView, *, admin: bool, late_at: datetime | None = None) -
         "evidence": reason.evidence,
         "technical": admin,
         "report": "\n".join(report),
+        "rollback": store.rollback is not None and not passing,
         "passing": passing,
         "calm_until": late_at.isoformat() if late_at and waits(store) else None,
     }

@@ -74,6 +74,9 @@ async def _build(frame: Frame) -> None:
     async def retry(names: Sequence[str]) -> list[Outcome]:
         return await attempt_each(names, services.stores.retry)
 
+    async def upgrade(names: Sequence[str]) -> list[Outcome]:
+        return await attempt_each(names, services.stores.upgrade)
+
     async def delete(names: Sequence[str]) -> list[Outcome]:
         return await attempt_each(names, services.stores.delete)
 
@@ -109,7 +112,7 @@ async def _build(frame: Frame) -> None:
     BulkDialog(
         undo=texts.count(texts.MINUTES, round(minutes)) if minutes >= 1 else texts.MOMENT if minutes else "",
         texts=texts.BULK,
-        act={"retry": retry, "delete": delete, "undo": undo},
+        act={"retry": retry, "upgrade": upgrade, "delete": delete, "undo": undo},
     )
     create_dialog(frame, opened="create" in frame.request.query_params)
     for batch in early:
@@ -201,6 +204,7 @@ def row_of(store: StoreView, now: Happening) -> Row:
         due=due(store),
         destroy_at=store.destroy_at.isoformat() if store.destroy_at else None,
         share=now.share,
+        update=store.upgrade is not None,
     )
 
 

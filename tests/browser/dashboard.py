@@ -19,6 +19,7 @@ MARKUP = (
     "\u202egnidaeh\u2066</b>\x1b[31m\x07{{ 7*7 }}"
 )
 READY = "everybody is there"
+NEWER = "2.22.0"  # the shop's version by the chart of a newer platform
 __all__ = [
     "ADMIN",
     "ANN",
@@ -27,6 +28,7 @@ __all__ = [
     "DORA",
     "EVA",
     "MARKUP",
+    "NEWER",
     "PASSWORD",
     "PEOPLE",
     "READY",
@@ -62,10 +64,17 @@ class Dashboard(Served):
         """Of the stores `markup` and `markup-waits` the cluster tells what is wrong in words that would be markup."""
         self._send(signal.SIGRTMIN)
 
+    def bring_newer_chart(self) -> None:
+        """As if the platform had been upgraded."""
+        self._send(signal.SIGRTMIN + 1)
+
+    def take_own_chart(self) -> None:
+        self._send(signal.SIGRTMIN + 2)
+
     def mend_images(self) -> None:
         self._send(signal.SIGUSR2)
 
-    def _send(self, number: signal.Signals) -> None:
+    def _send(self, number: int) -> None:
         assert self.process is not None
         self.process.send_signal(number)
 

@@ -35,7 +35,9 @@ async def _a_helm_at_work(_: Cluster, kubeconfig: Path) -> bool:
 
 
 async def _a_locked_release(cluster: Cluster, _: Path) -> bool:
-    return bool(await _of_stores(cluster, "Secret", "owner=helm,status in (pending-install,pending-upgrade)"))
+    return bool(
+        await _of_stores(cluster, "Secret", "owner=helm,status in (pending-install,pending-upgrade,pending-rollback)")
+    )
 
 
 async def _a_release_that_goes(cluster: Cluster, _: Path) -> bool:

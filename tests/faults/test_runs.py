@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from provisioning import templates
 from provisioning.database import Moved
 from provisioning.decide import Limits
 from provisioning.failures import causes
 from provisioning.sandbox import Sandbox, SandboxOptions
 from provisioning.states import IllegalTransition, State
-from provisioning.wishes import NameTaken, TooLate
+from provisioning.wishes import NameTaken, NoRevision, NothingNewer, TooLate
+from tests.charts_of_another_time import charts
 from tests.faults import ends
 from tests.faults.mischief import Clock, Mischief
 from tests.integration.fleet import Fleet, fleet_on
@@ -39,16 +41,21 @@ def seeds() -> list[int]:
 class Run:
     """Some stores, people who want things of them, engines that come and go, and mischief."""
 
-    def __init__(self, seed: int, sandbox: Sandbox, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self, seed: int, sandbox: Sandbox, folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         self._chance, self._sandbox, self._folder = random.Random(seed), sandbox, folder  # noqa: S311 - chance
         self._names = [f"shop-{number}" for number in range(self._chance.randint(3, 6))]
         self.mischief = Mischief(sandbox, folder / "fleet.db", self._chance, clock)
         self.engines = 0
+        self._charts, self._patch = (templates.CHARTS, charts(folder, "2.22.0", "new")), monkeypatch
 
     async def goes_wrong(self) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + MISCHIEF
         while loop.time() < end:
+            # What comes may be a newer platform, or an older one.
+            self._patch.setattr(templates, "CHARTS", self._chance.choice(self._charts))
             async with fleet_on(self._sandbox, self._folder, limits=Limits()) as fleet:
                 self.engines += 1
                 this_long = min(end, loop.time() + self._chance.uniform(1, 5))
@@ -60,18 +67,18 @@ class Run:
     async def _wish(self, fleet: Fleet) -> None:
         """Somebody wants something, which may not be possible now."""
         name = self._chance.choice(self._names)
-        wish = self._chance.choice(["create"] * 4 + ["delete", "delete in a while", "undelete", "retry", ""])
-        refused = (NameTaken, Moved, TooLate, IllegalTransition)
+        others = ["delete", "delete in a while", "undelete", "retry", "upgrade", "rollback", ""]
+        wish = self._chance.choice(["create"] * 4 + others)
+        refused = (NameTaken, Moved, TooLate, IllegalTransition, NothingNewer, NoRevision)
         with contextlib.suppress(*refused):
             if wish == "create":
                 await fleet.ask(name, self._chance.choice(["ann", "bob"]))
             elif wish and await fleet.store(name) is not None:
                 if wish.startswith("delete"):
                     await fleet.delete(name, undo=0 if wish == "delete" else 3)
-                elif wish == "undelete":
-                    await fleet.undelete(name)
                 else:
-                    await fleet.retry(name)
+                    wished = {"undelete": fleet.undelete, "retry": fleet.retry, "upgrade": fleet.upgrade}
+                    await wished.get(wish, fleet.rollback)(name)
 
     async def ends_right(self) -> None:
         await self.mischief.heal()
@@ -121,7 +128,7 @@ async def test_whatever_goes_wrong_it_ends_right(seed, tmp_path, monkeypatch, ca
     clock = Clock(monkeypatch)
     caplog.set_level(logging.DEBUG, "provisioning.reconcile")  # every step, to be read when it fails
     async with Sandbox(SandboxOptions(speed=50, seed=seed)) as sandbox:
-        run = Run(seed, sandbox, tmp_path, clock)
+        run = Run(seed, sandbox, tmp_path, clock, monkeypatch)
         print(f"STOREFLEET_FAULT_SEEDS={seed}")
         try:
             await run.goes_wrong()

@@ -74,6 +74,20 @@ class Fleet:
             await session.commit()
         self.engine.poke(name)
 
+    async def upgrade(self, name: str) -> None:
+        async with self.database.session() as session:
+            store = (await session.exec(select(Store).where(col(Store.name) == name))).one()
+            await wishes.request_upgrade(self.database, session, store, "ann", sealer=self.sealer)
+            await session.commit()
+        self.engine.poke(name)
+
+    async def rollback(self, name: str, revision: int | None = None) -> None:
+        async with self.database.session() as session:
+            store = (await session.exec(select(Store).where(col(Store.name) == name))).one()
+            await wishes.request_rollback(self.database, session, store, "ann", revision=revision)
+            await session.commit()
+        self.engine.poke(name)
+
     async def store(self, name: str) -> Store | None:
         async with self.database.session() as session:
             return (await session.exec(select(Store).where(col(Store.name) == name))).first()
@@ -100,6 +114,12 @@ class Fleet:
                 told.clear()
         finally:
             leave()
+
+    async def until_line(self, name: str, line: str, within: float = 30) -> None:
+        end = time.monotonic() + within
+        while line not in (lines := await self.lines(name)):
+            assert time.monotonic() < end, f"{line!r} is not among {lines}"
+            await asyncio.sleep(0.02)
 
     async def events(self, name: str) -> list[Event]:
         async with self.database.session() as session:

@@ -59,6 +59,7 @@ PARAMETERS: dict[str, Callable[[Target], str]] = {
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/stores"): {"name": "brand-new", "options": {"title": "New"}},
     ("POST", "/api/v1/stores/{name}/rotate-secrets"): {"secrets": ["database"]},
+    ("POST", "/api/v1/stores/{name}/rollback"): {"revision": 1},
     ("PUT", "/api/v1/users/{email}/limit"): {"stores": 7},
     ("PATCH", "/api/v1/users/{email}"): {"disabled": False},
     ("POST", "/api/v1/invitations"): {"email": "new@example.com"},
@@ -76,6 +77,10 @@ ARGUMENTS: dict[tuple[str, str], Callable[[Target], Any]] = {
     ("StoreHeader", "delete"): lambda of: None,
     ("StoreHeader", "undo"): lambda of: None,
     ("Failure", "retry"): lambda of: None,
+    ("Failure", "rollback"): lambda of: None,
+    ("About", "rollback"): lambda of: None,
+    ("UpdateNotice", "upgrade"): lambda of: None,
+    ("ConfirmDialog", "confirm"): lambda of: None,
     ("SignInDetails", "reveal"): lambda of: None,
     ("SignInDetails", "rotate"): lambda of: None,
     ("RotateDialog", "confirm"): lambda of: ["database"],
@@ -115,6 +120,9 @@ ARGUMENTS: dict[tuple[str, str], Callable[[Target], Any]] = {
 QUIET = {
     ("StoreNotifications", "wanted"): "what happens later is told",
     ("StoreList", "more"): "there is no further page",
+    ("UpdateNotice", "upgrade"): "there is no newer release to ask about",
+    ("About", "rollback"): "there is no earlier release to ask about",
+    ("Failure", "rollback"): "there is no earlier release to ask about",
     ("Figures", "choose"): "the page draws anew by itself, a moment later",
     ("UsageCharts", "scale"): "there is nothing to draw yet",
     ("UsageCharts", "range"): "the page draws anew by itself, a moment later",

@@ -11,14 +11,14 @@ from sqlmodel import col, select, update
 
 from app.actor import Actor
 from app.services import Services
-from provisioning.models import Store, StoreSecret, Transition
+from provisioning.models import Attempt, Store, StoreSecret
 from provisioning.states import State
 from tests.integration.conftest import BOTH_DATABASES, token_of
 
 STORES = "/api/v1/stores"
 FIELDS = set(
     "id name owner state reason url template version revision created_at ready_at plan health queue_position "
-    "eta_seconds destroy_at".split()
+    "eta_seconds destroy_at upgrade rollback".split()
 )
 
 
@@ -343,13 +343,9 @@ async def took_forty_seconds(parts: Services, owner: Actor) -> None:
     await parts.stores.create(owner, "done")
     await move(parts, "done", State.PROVISIONING, State.READY)
     async with parts.database.session() as session:
-        began = (await session.exec(select(Transition).where(col(Transition.after) == State.PROVISIONING))).one()
-        began.at = began.at.replace(year=began.at.year - 1)
-        ready = (await session.exec(select(Transition).where(col(Transition.after) == State.READY))).one()
-        ready.at = began.at.replace(microsecond=0)
-        began.at = ready.at.replace(microsecond=0)
-        ready.at = ready.at.fromtimestamp(ready.at.timestamp() + 40, ready.at.tzinfo)
-        session.add_all([began, ready])
+        attempt = (await session.exec(select(Attempt))).one()
+        attempt.seconds = 40
+        session.add(attempt)
         await session.commit()
 
 

@@ -83,6 +83,8 @@ def test_a_store_from_the_request_to_its_end(served: Served, token: str) -> None
     )
     assert answer.is_success
     refused("stores", "retry", "bikeshop", status=1, says="a store that is FAILED", **asked)
+    refused("stores", "upgrade", "bikeshop", status=1, says="the store has the newest release", **asked)
+    refused("stores", "rollback", "bikeshop", "--revision", "1", status=1, says="no earlier release", **asked)
     events = command("stores", "events", "bikeshop", **asked).stdout
     assert "PostgreSQL pod ready" in events
     log = command("stores", "logs", "bikeshop", "--part", "postgres", "--tail", "1000", **asked).stdout

@@ -243,6 +243,28 @@ async def test_what_somebody_else_changed_is_an_error_unless_it_is_taken_back(gr
         "r", ground.namespace, CHART, {"text": "ours again"}, LABELS, LIMIT, force_conflicts=True
     )
     assert (await ground.data())["text"] == "ours again"
+    await ground.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", **theirs})
+    with pytest.raises(HelmError, match="conflict"):
+        await ground.helm.rollback("r", ground.namespace, 1, LIMIT)
+    await ground.helm.rollback("r", ground.namespace, 1, LIMIT, force_conflicts=True)
+    assert (await ground.data())["text"] == "ours"
+    assert all(labels.items() >= LABELS.items() for labels in await ground.labels()), "a rollback keeps them"
+
+
+async def test_what_nobody_can_tell_to_be_the_releases_is_an_error_unless_it_is_taken_back(ground):
+    """The record is gone, and an object has lost the labels by which Helm knows its own."""
+    await ground.install(text="ours")
+    for secret in (await ground.cluster.list_all("Secret", ground.namespace, selector="owner=helm"))[0]:
+        await ground.cluster.delete("Secret", secret["metadata"]["name"], ground.namespace)
+    bare = await ground.cluster.get("ConfigMap", "r", ground.namespace)
+    bare["metadata"] |= {"labels": {}, "annotations": {}}
+    await ground.cluster.update(bare, "kubectl-edit")
+    with pytest.raises(HelmError, match="ownership"):
+        await ground.install(text="ours again")
+    await ground.helm.upgrade_install(
+        "r", ground.namespace, CHART, {"text": "ours again"}, LABELS, LIMIT, force_conflicts=True
+    )
+    assert (await ground.data())["text"] == "ours again"
 
 
 async def test_an_api_server_that_is_away_is_told_soon(ground, tmp_path):

@@ -215,7 +215,7 @@ async def test_a_process_that_wakes_up_late_changes_nothing(two):
         with pytest.raises(Moved):
             await there.database.transition(first, late, State.READY, "it was ready long ago")
         with pytest.raises(Moved):
-            await there.database.set_revision(second, late_too, 9)
+            await there.database.set_release(second, late_too, revision=9)
     async with here.database.session() as session:
         store = (await session.exec(select(Store))).one()
         assert (store.state, store.revision) == (State.PROVISIONING, 0)

@@ -37,6 +37,7 @@ WRITES: dict[str, Write] = {
     "mend the namespace": lambda actor: actor.mend(STORE, [Drift(WISH.namespace, FIELD_MANAGER)]),
     "mend a policy": lambda actor: actor.mend(STORE, [Drift(WISH.surroundings[-1], FIELD_MANAGER)]),
     "install": lambda actor: actor.install(WISH),
+    "roll back": lambda actor: actor.roll_back(WISH, 1),
     "uninstall": lambda actor: actor.uninstall(STORE),
     "stop": lambda actor: actor.scale(STORE, 0),
     "start": lambda actor: actor.scale(STORE, 1),
@@ -124,7 +125,7 @@ async def test_a_foreign_release_is_left_alone(ground: Ground) -> None:
     await ground.cluster.create(namespace(STORE.id))
     await ground.cluster.create(revision())
     before = await ground.everything()
-    for name in ("install", "uninstall"):
+    for name in ("install", "roll back", "uninstall"):
         with pytest.raises(Foreign, match=r"the Helm release store-shop .*belongs to somebody else"):
             await WRITES[name](ground.actor)
         assert await ground.everything() == before, name

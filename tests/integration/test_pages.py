@@ -116,7 +116,7 @@ def test_assets_are_kept_for_ever_under_an_address_that_changes_with_them(visito
 def test_a_ready_store_that_is_not_well_is_shown_so():
     at = datetime(2026, 1, 2, tzinfo=UTC)
     facts = dict.fromkeys(("id", "owner", "url", "template", "version", "plan"), "")
-    nothing = dict.fromkeys(("queue_position", "destroy_at", "eta_seconds"))
+    nothing = dict.fromkeys(("queue_position", "destroy_at", "eta_seconds", "upgrade", "rollback"))
     reason = ReasonView(code="crash_loop", message="Medusa pod failed to start: CrashLoopBackOff")
     known = {"name": "shop", "state": State.READY, "revision": 1, "created_at": at, "ready_at": at}
     ill = StoreView(**facts, **nothing, **known, health=Health.DEGRADED, reason=reason)

@@ -61,7 +61,7 @@ def test_a_failure_stands_at_the_part_that_failed():
     assert states("FAILED", [*events, *marks(medusa_ready=3)], "medusa")[2] == "failed"
 
 
-@pytest.mark.parametrize("anew", ["retry_requested", "undelete_requested"])
+@pytest.mark.parametrize("anew", ["retry_requested", "undelete_requested", "upgrade_requested"])
 def test_after_a_retry_or_an_undone_deletion_times_begin_anew(anew: str):
     events = marks(store_requested=0, namespace_created=1, **{anew: 600}, postgres_ready=604, store_ready=610)
     assert steps("PROVISIONING", events)[2].seconds == 4
@@ -73,6 +73,21 @@ def test_a_store_that_was_ready_and_is_on_its_way_again_is_not_through():
         store_requested=0, namespace_created=1, postgres_ready=2, medusa_ready=3, ingress_created=4, store_ready=5
     )
     assert states("PROVISIONING", events)[-1] == "now"
+
+
+@pytest.mark.parametrize("wish", ["upgrade_requested", "rollback_requested"])
+def test_on_the_way_to_another_release_the_pod_of_the_one_before_does_not_count(wish: str):
+    before = marks(
+        store_requested=0, namespace_created=1, postgres_ready=2, medusa_ready=3, ingress_created=4, store_ready=5
+    )
+    asked = [*before, *marks(**{wish: 60})]
+    assert states("PROVISIONING", asked) == ["done", "done", "done", "now", "done", "next"]
+    assert states("FAILED", [*asked, *marks(retry_requested=70)], "medusa")[3] == "failed"
+    up = [*asked, *marks(medusa_ready=64)]
+    assert states("PROVISIONING", up)[3:] == ["done", "done", "now"]
+    found = steps("READY", [*up, *marks(store_ready=65)])
+    assert [step.seconds for step in found][3:] == [4, 0, 1]
+    assert total([*up, *marks(store_ready=65)]) == 5
 
 
 def test_a_deletion_has_steps_of_its_own():

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from provisioning.decide import Do
 from provisioning.release import Release
 from provisioning.states import State
-from tests.unit.world import DESTRUCTIVE, THEIRS, Engine, Namespace, Row, World
+from tests.unit.world import BY_HAND, DESTRUCTIVE, THEIRS, Engine, Namespace, Row, World
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # to shrink a history takes minutes, to read one does not
 
@@ -110,18 +110,20 @@ class Histories(RuleBasedStateMachine):
             space.terminating, space.release, space.data = True, Release.ABSENT, 0
 
     @precondition(lambda self: self._space() is not None)
-    @rule(what=st.sampled_from(["surroundings", "objects", "replicas", "record", "values"]))
+    @rule(what=st.sampled_from(["surroundings", "objects", "replicas", "record", "old records", "values"]))
     def something_is_deleted_or_edited_by_hand(self, what: str) -> None:
         space = self._space()
         if space is None:
             return
-        installed = space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC)
+        installed = space.release is Release.IN_SYNC
         if what == "surroundings":
             space.applied = False
         elif what == "record" and space.release not in (Release.UNMANAGED, Release.LOCKED):  # else there are two helms
-            space.release = Release.ABSENT
+            space.release, space.spec, space.kept = Release.ABSENT, None, frozenset()
+        elif what == "old records":
+            space.kept = frozenset({space.spec} & space.kept)
         elif what == "values" and installed:
-            space.release = Release.OUT_OF_SYNC
+            space.spec = BY_HAND
         elif what in ("objects", "replicas") and installed:
             space.drifted = True
             space.replicas = 0 if what == "replicas" else space.replicas
@@ -146,7 +148,28 @@ class Histories(RuleBasedStateMachine):
         if space is not None and space.release is Release.ABSENT:
             space.release = Release.UNMANAGED
 
+    @rule()
+    def the_platform_is_upgraded(self) -> None:
+        """Its processes start anew, with another chart; a helm that is at work goes on with the old one."""
+        self.world.present += 1
+        for engine in self.world.engines:
+            engine.end()
+
     # People
+
+    @rule()
+    def the_store_is_upgraded(self) -> None:
+        row = self.world.row
+        if row and row.state in (State.READY, State.FAILED):
+            self.world.row = row.again(self.world.now, pinned=None)
+
+    @rule(back=st.integers(0, 2))
+    def the_store_is_rolled_back(self, back: int) -> None:
+        row, space = self.world.row, self._space()
+        if row and space and row.state in (State.READY, State.FAILED):
+            kept = sorted(space.kept - {self.world.wanted(row)}, reverse=True)
+            if kept:
+                self.world.row = row.again(self.world.now, pinned=kept[min(back, len(kept) - 1)])
 
     @rule(seconds=st.sampled_from([0, 0, 60]))
     def the_store_is_deleted(self, seconds: int) -> None:
@@ -163,14 +186,14 @@ class Histories(RuleBasedStateMachine):
     def the_deletion_is_undone(self) -> None:
         row = self.world.row
         if row and row.state is State.DELETING and not row.destroying and row.destroy_at > self.world.now:
-            self.world.row = Row(row.id, State.REQUESTED, self.world.now)
+            self.world.row = row.again(self.world.now)
 
     @precondition(lambda self: self.world.row is not None and self.world.row.state is State.FAILED)
     @rule()
     def the_store_is_tried_again(self) -> None:
         row = self.world.row
         if row and row.state is State.FAILED:
-            self.world.row = Row(row.id, State.REQUESTED, self.world.now)
+            self.world.row = row.again(self.world.now)
 
     @precondition(lambda self: self.world.row is None and not self.world.helms)
     @rule()
@@ -200,6 +223,23 @@ class Histories(RuleBasedStateMachine):
             assert world.row.state is State.READY, "a retry is no dead end"
             world.look(world.engines[world.leader])
             assert world.steps[-1] is Do.WAIT, "it has come to rest"
+            self._goes_to_each_release()
+
+    def _goes_to_each_release(self) -> None:
+        """With nothing in the way: upgraded, and back to whatever Helm keeps."""
+        world = self.world
+        self.the_platform_is_upgraded()
+        self.the_store_is_upgraded()
+        world.settle()
+        assert world.row is not None
+        assert world.namespace is not None
+        assert (world.row.state, world.namespace.spec) == (State.READY, world.present)
+        for spec in sorted(world.namespace.kept):
+            world.row = world.row.again(world.now, pinned=spec)
+            world.settle()
+            assert (world.row.state, world.row.pinned, world.namespace.spec) == (State.READY, spec, spec)
+            world.look(world.engines[world.leader])
+            assert world.steps[-1] is Do.WAIT, "nothing puts the newer one back"
 
 
 Histories.TestCase.settings = settings(max_examples=300, stateful_step_count=40, phases=PHASES, derandomize=True)
@@ -217,7 +257,7 @@ def test_what_was_taken_back_in_time_is_as_it_was(undone):
         world.tick()
     assert world.namespace.replicas == 0
     if undone:
-        world.row = Row(world.row.id, State.REQUESTED, world.now)
+        world.row = world.row.again(world.now)
     world.settle()
     if undone:
         assert world.row.state is State.READY
@@ -226,3 +266,17 @@ def test_what_was_taken_back_in_time_is_as_it_was(undone):
     else:
         assert world.row is None
         assert world.namespace is None
+
+
+def test_where_the_earlier_release_is_lost_the_present_one_takes_its_place():
+    world = World()
+    world.settle()
+    world.present += 1
+    world.row = world.row.again(world.now)
+    world.settle()
+    world.row = world.row.again(world.now, pinned=1)
+    world.settle()
+    assert world.namespace.spec == 1
+    world.namespace = None  # it is deleted by hand, Helm's records with it
+    world.settle()
+    assert (world.row.state, world.row.pinned, world.namespace.spec) == (State.READY, None, 2)

@@ -23,9 +23,9 @@ REFUSED = Finding(Reason("database_refused", "Medusa pod failed to start: the da
 UP = Observed(namespace=Presence.THERE, release=Release.IN_SYNC)
 
 
-def step(state, observed, *, age=1.0, destroy_at=None, destroying=True, untended=0.0):
+def step(state, observed, *, age=1.0, destroy_at=None, destroying=True, untended=0.0, pinned=False):
     since = NOON - timedelta(seconds=age)
-    desired = Desired(state, since, destroy_at, destroying, timedelta(seconds=untended))
+    desired = Desired(state, since, destroy_at, destroying, timedelta(seconds=untended), pinned)
     return decide(desired, observed, NOON, LIMITS)
 
 
@@ -48,6 +48,9 @@ def step(state, observed, *, age=1.0, destroy_at=None, destroying=True, untended
         (State.PROVISIONING, Observed(blocked=LASTING), Do.MARK_FAILED),
         (State.PROVISIONING, replace(UP, waiting_for="Medusa"), Do.WAIT),
         (State.PROVISIONING, UP, Do.PROBE),
+        # What is seen is from before the release: the old pods, all well.
+        (State.PROVISIONING, replace(UP, release=Release.DRIFTED, release_drift=(DRIFT,)), Do.WAIT),
+        (State.PROVISIONING, replace(UP, release_drift=(DRIFT,), release_for=LIMITS.settling), Do.APPLY),
         (State.PROVISIONING, replace(UP, trouble="the cluster does not answer"), Do.WAIT),
         (State.READY, UP, Do.WAIT),
         (State.READY, Observed(), Do.CREATE_NAMESPACE),
@@ -86,6 +89,27 @@ def test_a_locks_date_says_nothing(state, release_at):
     assert step(state, locked).do is Do.WAIT
     assert step(state, replace(locked, release_for=LIMITS.helm - timedelta(seconds=1))).do is Do.WAIT
     assert step(state, replace(locked, release_for=LIMITS.helm)).do is Do.UNLOCK
+
+
+@pytest.mark.parametrize(
+    ("state", "observed", "do"),
+    [
+        (State.PROVISIONING, replace(UP, release=Release.OUT_OF_SYNC, kept_as=1), Do.ROLL_BACK),
+        (State.PROVISIONING, replace(UP, release=Release.OUT_OF_SYNC, kept_as=1, finding=LASTING), Do.ROLL_BACK),
+        (State.PROVISIONING, replace(UP, release=Release.OUT_OF_SYNC), Do.UNPIN),
+        (State.PROVISIONING, replace(UP, release=Release.LOCKED, kept_as=1), Do.WAIT),
+        (State.PROVISIONING, replace(UP, kept_as=1), Do.PROBE),  # it was done
+        (State.READY, replace(UP, release=Release.FAILED, kept_as=1), Do.ROLL_BACK),
+        (State.READY, replace(UP, release=Release.ABSENT), Do.UNPIN),
+        (State.READY, replace(UP, release=Release.OUT_OF_SYNC, kept_as=1), Do.WAIT),
+        (State.READY, replace(UP, kept_as=1), Do.WAIT),
+        (State.FAILED, replace(UP, release=Release.OUT_OF_SYNC, kept_as=1), Do.WAIT),
+    ],
+)
+def test_an_earlier_release_comes_from_helms_record(state, observed, do):
+    found = step(state, observed, pinned=True)
+    assert found.do is do
+    assert found.revision == (1 if do is Do.ROLL_BACK else 0)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +184,10 @@ observations = st.builds(
     blocked=st.sampled_from([None, LASTING, PASSING]),
     running=st.booleans(),
     stopped=st.booleans(),
+    kept_as=st.sampled_from([0, 1]),
 )
-CONSTRUCTIVE = {Do.CREATE_NAMESPACE, Do.APPLY, Do.INSTALL, Do.START, Do.PROBE, Do.REPLACE_POD, Do.MARK_FAILED}
+RELEASING = {Do.INSTALL, Do.ROLL_BACK, Do.UNPIN}
+CONSTRUCTIVE = {*RELEASING, Do.CREATE_NAMESPACE, Do.APPLY, Do.START, Do.PROBE, Do.REPLACE_POD, Do.MARK_FAILED}
 DESTRUCTIVE = {Do.UNINSTALL, Do.DELETE_NAMESPACE, Do.REMOVE}
 
 
@@ -171,9 +197,14 @@ DESTRUCTIVE = {Do.UNINSTALL, Do.DELETE_NAMESPACE, Do.REMOVE}
     st.floats(0, 7200),
     st.sampled_from([None, NOON - timedelta(seconds=1), NOON, NOON + timedelta(seconds=1)]),
     st.booleans(),
+    st.booleans(),
 )
-def test_never_a_forbidden_step(state, observed, age, destroy_at, destroying):
-    done = step(state, observed, age=age, destroy_at=destroy_at, destroying=destroying).do
+def test_never_a_forbidden_step(state, observed, age, destroy_at, destroying, pinned):
+    done = step(state, observed, age=age, destroy_at=destroy_at, destroying=destroying, pinned=pinned).do
+    if done in RELEASING:
+        assert (done is Do.INSTALL) == (not pinned)
+        assert (done is Do.UNPIN) == (pinned and not observed.kept_as)
+        assert state is not State.READY or observed.release in (Release.ABSENT, Release.FAILED)
     if done in DESTRUCTIVE:
         assert state is State.DELETING
         assert destroying
@@ -190,7 +221,7 @@ def test_never_a_forbidden_step(state, observed, age, destroy_at, destroying):
         assert done in (Do.WAIT, Do.MARK_FAILED)
     if done is Do.MARK_FAILED:
         assert state is State.PROVISIONING
-    if done in (Do.INSTALL, Do.APPLY, Do.UNINSTALL):
+    if done in (*RELEASING, Do.APPLY, Do.UNINSTALL):
         assert observed.namespace is Presence.THERE
     if done is Do.UNLOCK:
         assert observed.release_for >= LIMITS.helm

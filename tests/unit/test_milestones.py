@@ -1,6 +1,7 @@
 """The timeline: the specification's wording, the cluster's times, the object of each line."""
 
 from provisioning.milestones import timeline, told_by_log
+from provisioning.release import DESCRIPTION, SPEC, TYPE, VERSION
 from tests.unit.cluster_objects import obj, pod, warning
 
 
@@ -70,4 +71,29 @@ def test_only_the_shops_own_lines_are_taken_from_its_log():
     assert [(f"{event.at:%H:%M:%S.%f}", event.message) for event in events] == [
         ("12:01:09.123456", "Database restored from the 2.21.2 snapshot"),
         ("12:01:11.500000", "Shop prepared"),
+    ]
+
+
+def revision(number: int, spec: str, version: str, description: str = "Upgrade complete", status: str = "superseded"):
+    found = obj("Secret", f"sh.helm.release.v1.store-shop.v{number}", at=at(number), type=TYPE)
+    found["metadata"]["labels"] = {"owner": "helm", "name": "store-shop", "version": str(number), "status": status}
+    found["metadata"]["labels"][SPEC] = spec
+    found["metadata"]["annotations"] = {VERSION: version, DESCRIPTION: description}
+    return found
+
+
+def test_another_release_is_told_in_helms_words_and_a_repair_is_none():
+    revisions = [
+        revision(1, "a", "2.21.2", "Install complete"),
+        revision(2, "a", "2.21.2"),  # a repair
+        revision(3, "b", "2.22.0"),
+        revision(4, "c", "", status="failed"),
+        revision(5, "a", "2.21.2", "Rollback to 2"),
+        revision(6, "c", "", status="deployed"),  # which failed before
+        revision(7, "d", "", status="pending-upgrade"),
+    ]
+    assert [(event.kind, event.message) for event in timeline("id", revisions)] == [
+        ("release.upgraded", "Release upgraded: 2.22.0, revision 3"),
+        ("release.rolled_back", "Release rolled back to revision 2: 2.21.2, revision 5"),
+        ("release.upgraded", "Release upgraded, revision 6"),
     ]

@@ -7,7 +7,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provisioning.release import MANIFEST, SPEC, TYPE, Release, newest, packed_manifest
+from provisioning.release import (
+    DESCRIPTION,
+    MANIFEST,
+    RUNNER,
+    SPEC,
+    TYPE,
+    VERSION,
+    Kept,
+    Release,
+    history,
+    kept,
+    kept_as,
+    newest,
+    packed_manifest,
+)
 
 OURS = ("storefleet.dev/store", "abc")
 RENDERED = """---
@@ -23,8 +37,8 @@ metadata: {name: w}
 """
 
 
-def secret(status, version=1, labels=None, manifest=RENDERED):
-    record = gzip.compress(json.dumps({"name": "store-shop", "manifest": manifest}).encode())
+def secret(status, version=1, labels=None, manifest=RENDERED, **more):
+    record = gzip.compress(json.dumps({"name": "store-shop", "manifest": manifest, **more}).encode())
     obj = {
         "kind": "Secret",
         "type": TYPE,
@@ -45,7 +59,7 @@ def secret(status, version=1, labels=None, manifest=RENDERED):
         },
         "data": {"release": base64.b64encode(base64.b64encode(record)).decode()},
     }
-    obj["metadata"]["annotations"] = {MANIFEST: packed_manifest(obj)}
+    obj["metadata"]["annotations"] = kept(obj)
     return obj
 
 
@@ -91,3 +105,46 @@ def test_a_record_that_cannot_be_read_has_no_manifest(data):
 
 def test_a_manifest_that_is_no_yaml_is_no_manifest():
     assert newest([secret("deployed", manifest="a: [")], OURS, "wanted").manifest == ()
+
+
+def of(version, spec, status="superseded", app_version="2.21.2"):
+    return secret(status, version, {SPEC: spec}, chart={"metadata": {"appVersion": app_version}})
+
+
+def test_what_helm_keeps_can_be_had_again():
+    there = [of(2, "b", app_version="2.22.0"), of(1, "a"), of(3, "a", "deployed"), of(4, "b", "failed")]
+    theirs = secret("superseded", 5, {OURS[0]: "somebody-elses"})
+    damaged = {**of(6, "b"), "data": {}}
+    damaged["metadata"]["annotations"] = kept(damaged)
+    found = history([*there, theirs, damaged], OURS)
+    assert found == [
+        Kept(1, "a", "2.21.2", "superseded"),
+        Kept(2, "b", "2.22.0", "superseded"),
+        Kept(3, "a", "2.21.2", "deployed"),
+        Kept(4, "b", "2.21.2", "failed"),
+    ]
+    assert [kept_as([*there, theirs, damaged], OURS, spec) for spec in "abc"] == [3, 2, 0]
+
+
+def test_who_runs_a_rollback_is_not_known():
+    """It has the labels of the revision that it goes back to."""
+    runner = {RUNNER: "this machine"}
+    assert newest([secret("pending-upgrade", labels=runner)], OURS, "wanted").runner == "this machine"
+    assert newest([secret("pending-rollback", labels=runner)], OURS, "wanted").runner == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"chart": {"metadata": {"appVersion": "2.22.0"}}, "info": {"description": "Rollback to 1"}}, "Rollback to 1"),
+        ({"chart": {"metadata": {"appVersion": "2.22.0"}}, "info": {"description": "a\x1b[31m\nb" + "c" * 99}}, None),
+        ({"chart": {"metadata": None}, "info": []}, ""),
+        ({"chart": {"metadata": {"appVersion": 7}}}, ""),
+    ],
+)
+def test_what_a_record_says_is_made_fit_to_be_shown(more, told):
+    found = kept(secret("deployed", **more))
+    assert found[MANIFEST]
+    assert found[VERSION] in ("2.22.0", "")
+    assert found[DESCRIPTION] == told if told is not None else found[DESCRIPTION].startswith("a[31mbccc")
+    assert len(found[DESCRIPTION]) <= 60

@@ -18,7 +18,9 @@ COMMAND = "kubectl --namespace store-shop describe pod medusa-x"
 def store(who: str, hint: str, state: State = State.FAILED) -> StoreView:
     at = datetime(2026, 1, 2, tzinfo=UTC)
     facts = dict.fromkeys(("id", "owner", "template", "version", "plan"), "")
-    nothing = dict.fromkeys(("health", "ready_at", "queue_position", "destroy_at", "eta_seconds"))
+    nothing = dict.fromkeys(
+        ("health", "ready_at", "queue_position", "destroy_at", "eta_seconds", "upgrade", "rollback")
+    )
     reason = ReasonView(code="image_pull", message="It broke", evidence=["pod/x said no"], who=who, hint=hint)
     more = {"name": "shop", "url": "http://shop", "state": state, "revision": 1, "created_at": at}
     return StoreView(**facts, **nothing, **more, reason=reason)

@@ -8,6 +8,7 @@ object is deleted by its uid; a process that dies leaves its helm alive, a machi
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from provisioning.decide import Desired, Do, Limits, Observed, Presence, Step, decide
 from provisioning.drift import Drift
@@ -22,8 +23,10 @@ DRIFT = Drift({"kind": "Secret", "metadata": {"name": "store-secrets"}}, "storef
 BROKEN = Finding(Reason("image_pull", "PostgreSQL pod failed to start: ImagePullBackOff"), lasting=True)
 FOREIGN = Finding(Reason("foreign_namespace", "The namespace is somebody else's"), lasting=True)
 AWAY = Finding(Reason("cluster_unreachable", "The cluster does not answer"), lasting=False)
+INSTALLS = frozenset({Do.INSTALL, Do.ROLL_BACK})
 DESTRUCTIVE = frozenset({Do.UNINSTALL, Do.DELETE_NAMESPACE, Do.REMOVE})
 THEIRS = -1  # whose a foreign thing is
+BY_HAND = -2  # the fingerprint of a release that somebody made otherwise
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Row:
     since: datetime = NOON
     destroy_at: datetime | None = None
     destroying: bool = False
+    pinned: int | None = None  # the fingerprint of the earlier release that is wanted
+
+    def again(self, at: datetime, **columns: int | None) -> "Row":
+        """As somebody's wish puts it into the queue."""
+        return replace(self, state=State.REQUESTED, since=at, destroy_at=None, destroying=False, **columns)
 
 
 @dataclass
@@ -42,13 +50,16 @@ class Namespace:
     owner: int
     terminating: bool = False
     applied: bool = False  # what lies around the release is there, and as it should be
-    release: Release = Release.ABSENT  # ABSENT, LOCKED, FAILED, OUT_OF_SYNC or IN_SYNC; UNMANAGED: somebody else's
+    release: Release = Release.ABSENT  # ABSENT, LOCKED, FAILED or IN_SYNC: deployed; UNMANAGED: somebody else's
+    spec: int | None = None  # fingerprint of what is deployed
+    kept: frozenset[int] = frozenset()  # fingerprints of those that Helm keeps, and can go back to
     release_at: datetime | None = None
     runner: int = 0
     drifted: bool = False  # the release's objects are not as it says
     replicas: int = 0
     starts_in: int = 3  # seconds until all pods are ready
-    old_pod: datetime | None = None  # since when a pod fails
+    pod: int = 0  # its uid: another one for each that is made
+    old_pod: datetime | None = None  # since when it fails
     data: int = 0  # what customers left
 
 
@@ -60,6 +71,7 @@ class Helm:
     engine: "Engine"
     store: int
     since: datetime
+    spec: int = 0  # fingerprint of what it makes
     space: Namespace | None = None  # in which its record is made
     alive: bool = True
     went_well: bool = False
@@ -74,12 +86,14 @@ class Engine:
     step: Step | None = None  # decided; None: no look is going on
     helm: Helm | None = None  # it waits for
     acted: bool = False
+    earlier_pods: frozenset[str] = frozenset()  # that were there at its first look
+    attempt: datetime | None = None  # at this attempt
     error: Finding | None = None  # what its last step failed of,
     error_since: datetime | None = None  # and in which state of the store
     seen: tuple[tuple[bool, datetime | None], datetime] | None = None  # a release, and since when it is seen so
 
     def forget(self) -> None:
-        self.row = self.step = self.helm = self.error = None
+        self.row = self.step = self.helm = self.error = self.attempt = None
         self.acted = False
 
     def end(self) -> None:
@@ -95,6 +109,7 @@ class World:
     namespace: Namespace | None = None
     engines: tuple[Engine, ...] = field(default_factory=lambda: (Engine(0), Engine(1)))
     leader: int = 0
+    present: int = 1  # fingerprint of what the platform's chart makes
     helms: list[Helm] = field(default_factory=list)
     away: bool = False  # the API server
     blind: bool = False  # the watches
@@ -103,6 +118,7 @@ class World:
     kept_from: int = 0  # looks for which the namespace is held by a finalizer
     theirs_at: datetime | None = None  # when a namespace of somebody else's was seen here last
     steps: list[Do] = field(default_factory=list)
+    pods: "count[int]" = field(default_factory=lambda: count(1))
 
     def tick(self, seconds: float = 1) -> None:
         """Time passes: pods come up, helms that hang are ended, a namespace ends."""
@@ -136,7 +152,12 @@ class World:
             return
         error = engine.error if engine.error_since == row.since else None
         observed = replace(self._observed(row, engine), blocked=error)
-        desired = Desired(row.state, row.since, row.destroy_at, row.destroying)
+        if engine.attempt != row.since and not observed.trouble:
+            there = observed.running and self.namespace is not None
+            engine.attempt, engine.earlier_pods = row.since, frozenset({str(self.namespace.pod)} if there else ())
+        observed = replace(observed, earlier_pods=engine.earlier_pods)
+        pinned = row.pinned not in (None, self.present)
+        desired = Desired(row.state, row.since, row.destroy_at, row.destroying, pinned=pinned)
         engine.row, engine.step, engine.acted = row, decide(desired, observed, self.now, LIMITS), False
         self.steps.append(engine.step.do)
         if engine.step.reason is not None:
@@ -181,6 +202,10 @@ class World:
         engine.forget()
         engine.error, engine.error_since = error, since
 
+    def wanted(self, row: Row) -> int:
+        """The fingerprint of the release that is wanted."""
+        return self.present if row.pinned is None else row.pinned
+
     def _observed(self, row: Row, engine: Engine) -> Observed:
         trouble = "the cluster does not answer" if self.away or self.blind else ""
         space = self.namespace
@@ -188,9 +213,14 @@ class World:
             return Observed(trouble=trouble)
         if space.terminating:
             return Observed(trouble=trouble, namespace=Presence.TERMINATING)
-        made = space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC, Release.LOCKED)
-        finding = replace(BROKEN, pod="postgres-0", since=space.old_pod) if made and space.old_pod else None
-        release = Release.DRIFTED if space.drifted and space.release is Release.IN_SYNC else space.release
+        made = space.release in (Release.IN_SYNC, Release.LOCKED)
+        fails = made and space.old_pod
+        finding = replace(BROKEN, pod="postgres-0", pod_uid=str(space.pod), since=space.old_pod) if fails else None
+        release = space.release
+        if release is Release.IN_SYNC and space.spec != self.wanted(row):
+            release = Release.OUT_OF_SYNC
+        elif release is Release.IN_SYNC and space.drifted:
+            release = Release.DRIFTED
         record = release is Release.LOCKED, space.release_at
         if engine.seen is None or engine.seen[0] != record:
             engine.seen = record, self.now
@@ -202,6 +232,7 @@ class World:
             release_at=space.release_at,
             release_for=self.now - engine.seen[1],
             release_drift=(DRIFT,) if space.drifted and made else (),
+            kept_as=int(row.pinned in space.kept),
             lock_abandoned=release is Release.LOCKED
             and space.runner == engine.number
             and not any(helm.alive and helm.engine.number == engine.number for helm in self.helms),
@@ -221,7 +252,7 @@ class World:
             return
         if step.do is Do.CREATE_NAMESPACE:
             if space is None:
-                self.namespace = Namespace(row.id)
+                self.namespace = Namespace(row.id, pod=next(self.pods))
             elif space.owner != row.id:
                 self.theirs_at = self.now
                 self._fails(engine, FOREIGN)
@@ -234,11 +265,21 @@ class World:
             ours_at_work = any(helm.alive and helm.engine.number == engine.number for helm in self.helms)
             if (space is None or space.owner != row.id) and self.row == row and not ours_at_work:
                 self.row = None
-        elif step.do in (Do.INSTALL, Do.UNINSTALL):
+        elif step.do is Do.UNPIN:
+            if self.row is not None and (self.row.id, self.row.state, self.row.since) == (row.id, row.state, row.since):
+                lost = space is None or space.owner != row.id or row.pinned not in space.kept
+                self.row = replace(self.row, pinned=None) if lost else self.row
+        elif step.do in (Do.INSTALL, Do.ROLL_BACK, Do.UNINSTALL):
+            spec = self.wanted(row)
+            done = space is not None and (space.owner, space.release, space.spec) == (row.id, Release.IN_SYNC, spec)
+            if done and step.do is not Do.UNINSTALL:
+                return  # by somebody before us
+            if step.do is Do.INSTALL:
+                assert spec == self.present, "an earlier release is wanted"
             if any(helm.alive and helm.engine is engine for helm in self.helms):  # it holds the machine's lock file
                 self._fails(engine, AWAY)
                 return
-            engine.helm = Helm(step.do, engine, row.id, self.now)
+            engine.helm = Helm(step.do, engine, row.id, self.now, spec)
             self.helms.append(engine.helm)
         elif step.do is not Do.WAIT:
             self._act_inside(row, step.do)
@@ -253,11 +294,11 @@ class World:
                 space.terminating, space.release, space.data = True, Release.ABSENT, 0
             case Do.APPLY if not space.terminating:
                 space.applied, space.drifted = True, False
-                space.replicas = space.replicas or int(space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC))
-            case Do.UNLOCK if space.release is Release.LOCKED:
-                space.release, space.release_at = Release.ABSENT, None
+                space.replicas = space.replicas or int(space.release is Release.IN_SYNC)
+            case Do.UNLOCK if space.release is Release.LOCKED:  # the revision before it stands again
+                space.release, space.release_at = Release.ABSENT if space.spec is None else Release.IN_SYNC, None
             case Do.REPLACE_POD:
-                space.old_pod = None
+                space.old_pod, space.pod = None, next(self.pods)
                 space.starts_in = 3
             case Do.START | Do.STOP:
                 space.replicas = int(do is Do.START)
@@ -306,13 +347,15 @@ class World:
         if self.away or space is None or space.terminating or space.owner != helm.store:
             self.end_helm(helm, well=False)
             return
-        if helm.verb is Do.INSTALL:
-            if space.release in (Release.LOCKED, Release.UNMANAGED):
+        if helm.verb in INSTALLS:
+            if space.release in (Release.LOCKED, Release.UNMANAGED) or (
+                helm.verb is Do.ROLL_BACK and helm.spec not in space.kept
+            ):
                 self.end_helm(helm, well=False)
                 return
             space.release, space.release_at, space.runner = Release.LOCKED, self.now, helm.engine.number
         helm.space = space
-        at_work = [each for each in self.helms if each.alive and each.space is space and each.verb is Do.INSTALL]
+        at_work = [each for each in self.helms if each.alive and each.space is space and each.verb in INSTALLS]
         assert len(at_work) <= 1, "two helms write one release"
 
     def end_helm(self, helm: Helm, *, well: bool = True) -> None:
@@ -322,12 +365,15 @@ class World:
             return
         if space is not None and helm.space is space and not space.terminating:
             well = well and not self.away
-            if helm.verb is Do.INSTALL:
+            if helm.verb in INSTALLS:
                 space.release = Release.IN_SYNC if well else Release.FAILED
                 if well:
                     space.drifted, space.replicas, space.data = False, 1, space.data or 1
+                    if space.spec != helm.spec:  # the pods are made anew
+                        space.starts_in, space.old_pod, space.pod = 3, None, next(self.pods)
+                    space.spec, space.kept = helm.spec, space.kept | {helm.spec}
             elif well:
-                space.release, space.replicas = Release.ABSENT, 0
+                space.release, space.replicas, space.spec, space.kept = Release.ABSENT, 0, None, frozenset()
             space.release_at = self.now
             helm.went_well = well
         self.kill_helm(helm)
@@ -370,7 +416,7 @@ class World:
         return (
             not space.terminating
             and space.applied
-            and space.release in (Release.IN_SYNC, Release.OUT_OF_SYNC)  # what runs is not changed unasked
+            and space.release is Release.IN_SYNC  # made of whatever: what runs is not changed unasked
             and not space.drifted
             and space.replicas > 0
             and not space.starts_in
