@@ -139,7 +139,7 @@ class Engine:
         """The health of a READY store, and what any other waits for.  Another cluster than theirs says nothing."""
         if self._home.elsewhere:
             return Condition(Health.UNKNOWN if store.state is State.READY else None)
-        return self._reconciler.condition(store)
+        return self._reconciler.wellbeing.condition(store)
 
     def status(self) -> EngineStatus:
         trouble = self._cache.trouble
@@ -258,7 +258,7 @@ class Engine:
         async with self._database.session() as session:
             store = (await session.exec(select(Store).where(col(Store.name) == name))).first()
         if store is not None and store.state is State.READY:
-            self._reconciler.show_health(store)
+            self._reconciler.wellbeing.show(store)
 
     async def _look(self, name: str) -> None:
         """Take one store as far as it goes without waiting."""

@@ -27,7 +27,7 @@ def mended_line(store: Store, mended: Mended) -> Event:
 
 def namespace_lost(store: Store) -> Event:
     said = "The namespace was deleted from outside: the shop is set up anew, its data is lost"
-    return line(store, "data.lost", said, Level.ERROR, key=now().isoformat())
+    return line(store, "data.lost", said, Level.ERROR, key=stamp())
 
 
 def labels_lost(store: Store) -> Event:
@@ -41,3 +41,8 @@ def unpinned(store: Store) -> Event:
 
 def _repaired(store: Store, said: str, evidence: str, what: str) -> Event:
     return line(store, "repaired", said, Level.WARNING, evidence, key=f"{now().isoformat()}:{what}")
+
+
+def stamp() -> str:
+    """A key for a line that may come again."""
+    return now().isoformat()

@@ -1,7 +1,7 @@
 """One look at one store: observe, decide, act, record, as often in a row as there is something to do at once.
 
-No step remembers the one before; what is kept here between two looks (what went wrong last, how often the same thing
-was mended) only paces the work, and is lost at a restart without harm.
+No step remembers the one before; what is kept between two looks (what went wrong last, how often the same thing was
+mended) only paces the work, see `memory`.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -21,15 +21,15 @@ from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database
 from provisioning.decide import Do, Limits, Observed, Step, decide
 from provisioning.destruction import desired_of
-from provisioning.failures import Finding, Reason, diagnose, nearer, of_kind, part_of
-from provisioning.failures.causes import DATABASE_REFUSES, NOT_READY
+from provisioning.failures import Reason, nearer, of_kind
+from provisioning.failures.causes import DATABASE_REFUSES
 from provisioning.failures.steps import finding_of
 from provisioning.fence import Fence
 from provisioning.front_door import FrontDoor
-from provisioning.health import Condition, Health, health
 from provisioning.helm import Helm, HelmError
 from provisioning.inventory import held, held_reason
-from provisioning.lines import labels_lost, line, mended_line, namespace_lost, unpinned
+from provisioning.lines import labels_lost, line, mended_line, namespace_lost, stamp, unpinned
+from provisioning.memory import Memory, clock
 from provisioning.milestones import in_order, timeline
 from provisioning.models import Level, Store, now
 from provisioning.observe import observe
@@ -43,6 +43,7 @@ from provisioning.states import State
 from provisioning.templates import secrets_elsewhere
 from provisioning.upgrades import standing
 from provisioning.wanted import Wanted, wanted
+from provisioning.wellbeing import Again, Wellbeing
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,6 @@ LONGEST_PAUSE = 15.0  # seconds between two tries of a step that fails
 MENDED_AGAIN = 600.0  # seconds in which the same drift anew is somebody's doing, and mended ever more slowly
 LONGEST_TUG = 300.0  # seconds between two mendings of what somebody keeps changing
 HELD_AFTER = 10.0  # seconds that a deletion stands still before it is asked what holds it
-
-Again = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -67,33 +66,6 @@ class EngineOptions:
     ingress_url: str | None = None  # where shops are asked, when their names do not lead there
     slots: int = 5  # stores being provisioned at once
     limits: Limits = field(default_factory=Limits)
-
-
-@dataclass
-class _Memory:
-    """What is remembered of a store between two looks."""
-
-    since: datetime | None = None  # of the state that the next is about
-    error: Finding | None = None  # what its last step failed of
-    in_log: Finding | None = None  # what its shop's log says that it waits for
-    at_the_door: Finding | None = None  # why its address did not answer last
-    failures: int = 0  # steps that failed in a row
-    earlier_pods: frozenset[str] | None = None  # uids of the pods that were there at the first look at this attempt
-    replaced: set[str] = field(default_factory=set)  # uids of pods that are on their way out, so that others come
-    login_made: float | None = None  # by the loop's clock: when a database that refused the shop was told its login
-    not_before: float = 0.0  # by the loop's clock: the next try
-    mended: dict[str, tuple[int, float]] = field(default_factory=dict)  # by drift: how often, and when last
-    health: Health | None = None  # as it was seen last
-    claims: set[str] = field(default_factory=set)  # uids of the volume claims that were looked at
-    ill_since: float | None = None  # by the loop's clock
-    ill_told: set[str] = field(default_factory=set)  # codes of its causes that the timeline tells
-    ill_of: tuple[str, float] = ("", 0.0)  # the code of its present cause, and since when
-    release: tuple[bool, datetime | None, float] | None = None  # see `_seen_for`
-    held: Reason | None = None  # what holds its deletion
-    held_asked: float = 0.0
-    age: tuple[datetime, float] | None = None  # see `_now`
-    untended: timedelta = timedelta()  # see `_untended`
-    step: Step | None = None  # the last, for the log
 
 
 class Reconciler:
@@ -116,10 +88,10 @@ class Reconciler:
         self._front_door = FrontDoor(cluster, options.ingress_url)
         self._shop_log = ShopLog(cluster, recorder)
         self._helm_places = asyncio.Semaphore(HELM_AT_ONCE)
-        self._memory: dict[str, _Memory] = {}  # by name
+        self._memory: dict[str, Memory] = {}  # by name
         self._fence = options.fence
         self._renewal = Renewal(database, cluster, cache, options.sealer)
-        self._healths: dict[str, tuple[tuple[datetime, int], Condition]] = {}  # by id; see `_health`
+        self.wellbeing = Wellbeing(cache, recorder, self._memory, options.limits)
         self._under_way, self._idle = 0, asyncio.Event()  # steps, and whether there is none
         self._idle.set()
 
@@ -150,39 +122,13 @@ class Reconciler:
         if memory := self._memory.get(name):
             memory.failures, memory.not_before = 0, 0.0
 
-    def condition(self, store: Store) -> Condition:
-        """What there is to know of a store besides its state, from the cache."""
-        memory = self._memory.get(store.name)
-        if store.state is State.READY:
-            if self._cache.trouble:
-                return Condition(Health.UNKNOWN)
-            if memory and memory.error and memory.error.lasting:  # what is to be mended cannot be
-                return Condition(Health.DEGRADED, memory.error.reason)
-            return self._health(store)
-        if store.state is State.DELETING:
-            return Condition(reason=memory.held if memory else None)
-        if store.state is not State.PROVISIONING:
-            return Condition()
-        cause = diagnose(self._cache.objects(names.namespace(store.name)), store.state_at)
-        if memory:
-            cause = memory.error or nearer(cause, memory.in_log or memory.at_the_door)
-        return Condition(reason=cause.reason if cause else None)
-
-    def _health(self, store: Store) -> Condition:
-        """As long as nothing changes, asked of the cache once."""
-        namespace = names.namespace(store.name)
-        key, known = (store.state_at, self._cache.version(namespace)), self._healths.get(store.id)
-        if known is None or known[0] != key:
-            known = self._healths[store.id] = key, health(self._cache.objects(namespace), store.state_at)
-        return known[1]
-
     async def look(self, session: AsyncSession, store: Store, again: Again) -> bool:
         """Take one store as far as it goes without waiting.  `again(name, seconds)` asks for another look.
 
         Whether there is nothing left to do: until something changes, another look would find the same.  Raises Moved.
         """
         memory = self._remembered(store)
-        if (pause := memory.not_before - _clock()) > 0:
+        if (pause := memory.not_before - clock()) > 0:
             again(store.name, pause)
             return False
         try:
@@ -191,7 +137,7 @@ class Reconciler:
             wish = await self._wanted(session, store)
         except ClusterError as error:
             log.warning("store %s: %s", store.name, error, extra={"store": store.id})
-            memory.not_before = _clock() + LONGEST_PAUSE
+            memory.not_before = clock() + LONGEST_PAUSE
             again(store.name, LONGEST_PAUSE)
             return False
         except SealBroken as error:
@@ -208,15 +154,12 @@ class Reconciler:
     def is_late(self, store: Store) -> bool:
         """Whether the store is given up at the next look, also while the cluster is away: its time is up."""
         memory = self._remembered(store)
-        taken = _now(memory, store.state_at) - store.state_at - memory.untended
+        taken = memory.now(store.state_at) - store.state_at - memory.untended
         return store.state is State.PROVISIONING and taken >= self._options.limits.provisioning
 
-    def _remembered(self, store: Store) -> _Memory:
-        memory = self._memory.setdefault(store.name, _Memory())
-        if memory.since != store.state_at:  # what stood in the way of an earlier attempt need not stand there now
-            memory.since, memory.error = store.state_at, None
-            memory.earlier_pods = memory.login_made = None
-            memory.untended = _untended(store.state_at, self._options.limits)
+    def _remembered(self, store: Store) -> Memory:
+        memory = self._memory.setdefault(store.name, Memory())
+        memory.begin(store.state_at, self._options.limits)
         return memory
 
     async def _wanted(self, session: AsyncSession, store: Store) -> Wanted:
@@ -228,12 +171,12 @@ class Reconciler:
         return replace(wish, held=present)
 
     async def _step(
-        self, session: AsyncSession, store: Store, wish: Wanted, memory: _Memory, again: Again
+        self, session: AsyncSession, store: Store, wish: Wanted, memory: Memory, again: Again
     ) -> tuple[Do, bool]:
         """Observe, decide, act, record: once.  What was done, and whether to go on at once."""
         there = self._cache.objects(wish.name)
         observed = replace(observe(there, wish, store.state_at), trouble=self._cache.trouble, blocked=memory.error)
-        observed = replace(observed, release_for=_seen_for(memory, observed))
+        observed = replace(observed, release_for=memory.seen_for(observed))
         if observed.release is Release.LOCKED:
             observed = replace(observed, lock_abandoned=self._actor.lock_abandoned(store, observed.runner))
         events = timeline(store.id, there)
@@ -244,14 +187,14 @@ class Reconciler:
         if store.state is not State.DELETING and not observed.trouble:
             await self._recorder.set_release(session, store, standing(store, wish, history(there, wish.ours)))
         if store.state is State.READY:
-            await self._tell_loss(session, store, there, memory)
-            await self._tell_health(session, store, memory, again)
+            await self.wellbeing.tell_loss(session, store, there, memory)
+            await self.wellbeing.tell(session, store, memory, again)
         # What no object shows: where parts are still coming up, their log; where all are there, the way in.
         beside = memory.in_log if observed.waiting_for else memory.at_the_door
         observed = replace(observed, finding=nearer(observed.finding, beside))
         observed = self._beyond_the_cluster(observed, there, wish, memory)
         # A deletion's time is a date that a person was told; any other is how long something takes.
-        at = now() if store.state is State.DELETING else _now(memory, store.state_at)
+        at = now() if store.state is State.DELETING else memory.now(store.state_at)
         desired = replace(desired_of(store), untended=memory.untended, pinned=wish.pinned)
         step = decide(desired, observed, at, self._options.limits)
         if step != memory.step:
@@ -270,14 +213,14 @@ class Reconciler:
                 return step.do, True  # decide makes it FAILED
             memory.failures += 1
             pause = min(0.5 * 2**memory.failures, LONGEST_PAUSE)
-            memory.not_before = _clock() + pause
+            memory.not_before = clock() + pause
             again(store.name, pause)
             return step.do, False
         if step.do is not Do.WAIT or (store.state is State.READY and not observed.trouble):
             memory.error, memory.failures, memory.not_before = None, 0, 0.0
         return step.do, go_on
 
-    def _beyond_the_cluster(self, observed: Observed, there: list[Obj], wish: Wanted, memory: _Memory) -> Observed:
+    def _beyond_the_cluster(self, observed: Observed, there: list[Obj], wish: Wanted, memory: Memory) -> Observed:
         """With what no object shows: which pods an earlier attempt left, what is done about them already."""
         if memory.earlier_pods is None and not observed.trouble:
             memory.earlier_pods = frozenset(str(pod["metadata"]["uid"]) for pod in of_kind(there, "Pod"))
@@ -286,7 +229,7 @@ class Reconciler:
         if finding is None or finding.pod_uid in memory.replaced:
             return replace(observed, finding=None)
         refused = finding.reason.code == DATABASE_REFUSES.code and observed.secrets is not Stage.NO_LOGIN
-        due = memory.login_made is None or _clock() - memory.login_made > MENDED_AGAIN
+        due = memory.login_made is None or clock() - memory.login_made > MENDED_AGAIN
         if refused and due and can_be_told(there) and not secrets_elsewhere(wish.values):
             return replace(observed, secrets=Stage.MAKE_LOGIN)
         return observed
@@ -309,7 +252,7 @@ class Reconciler:
         wish: Wanted,
         observed: Observed,
         step: Step,
-        memory: _Memory,
+        memory: Memory,
         again: Again,
     ) -> bool:
         """Do `step`.  Whether to go on at once; otherwise the watch, the clock or `again` brings the store back."""
@@ -340,7 +283,7 @@ class Reconciler:
             case Do.INSTALL | Do.ROLL_BACK:
                 if store.state is State.READY:
                     found = f"Release {observed.release.value}: installed again"
-                    await tell(session, store, line(store, "repaired", found, Level.WARNING, key=_stamp()))
+                    await tell(session, store, line(store, "repaired", found, Level.WARNING, key=stamp()))
                 async with self._helm_places:
                     if not self._may_act():  # the wait for a place may have outlived the lead
                         return False
@@ -384,7 +327,7 @@ class Reconciler:
         return True
 
     async def _renew(
-        self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: _Memory, again: Again
+        self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: Memory, again: Again
     ) -> None:
         """One step of a rotation; the next look, at once, is by what it changed.  Raises ClusterError."""
         try:
@@ -403,15 +346,15 @@ class Reconciler:
         event = line(store, "secrets.waiting", said, Level.WARNING, key=str(wish.held.generation))
         await self._recorder.tell(session, store, event)
 
-    async def _take_step(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: _Memory) -> bool:
+    async def _take_step(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: Memory) -> bool:
         """Whether it could be taken."""
         there = self._cache.objects(wish.name)
         match do:
             case Do.MAKE_LOGIN:
                 memory.replaced.update(await self._renewal.make_login(session, store, there))
-                memory.login_made = _clock()
+                memory.login_made = clock()
                 said = "PostgreSQL did not know the shop's password: it was set again"
-                await self._recorder.tell(session, store, line(store, "repaired", said, Level.WARNING, key=_stamp()))
+                await self._recorder.tell(session, store, line(store, "repaired", said, Level.WARNING, key=stamp()))
             case Do.PREPARE_SECRETS:
                 if not await self._renewal.prepare(session, store, there):
                     return False
@@ -423,10 +366,10 @@ class Reconciler:
         return True
 
     async def _mend(
-        self, session: AsyncSession, store: Store, observed: Observed, memory: _Memory, again: Again
+        self, session: AsyncSession, store: Store, observed: Observed, memory: Memory, again: Again
     ) -> bool:
         """Put back what drifted and say so; what somebody changes again and again, ever more slowly."""
-        due, at = [], _clock()
+        due, at = [], clock()
         for drift in (*observed.drift, *observed.release_drift):
             times, last = memory.mended.get(drift.key, (0, 0.0))
             rest = last + min(2.0**times, LONGEST_TUG) - at if times > 1 else 0.0
@@ -440,7 +383,7 @@ class Reconciler:
             await self._recorder.tell(session, store, mended_line(store, mended))
         return bool(due)
 
-    async def _ask(self, session: AsyncSession, store: Store, memory: _Memory, again: Again) -> bool:
+    async def _ask(self, session: AsyncSession, store: Store, memory: Memory, again: Again) -> bool:
         """Ask the shop through the ingress; READY if it answers."""
         there = self._cache.objects(names.namespace(store.name))
         memory.at_the_door = await self._front_door.ask(store.url, there)
@@ -473,13 +416,13 @@ class Reconciler:
             return False
         await self._recorder.remove(session, store, absent)
         self._memory.pop(store.name, None)
-        self._healths.pop(store.id, None)
+        self.wellbeing.forget(store)
         self._shop_log.forget(store)
         return False
 
-    async def _ask_what_holds(self, session: AsyncSession, store: Store, memory: _Memory) -> None:
+    async def _ask_what_holds(self, session: AsyncSession, store: Store, memory: Memory) -> None:
         """A deletion that stands still: say which object keeps it, asked at most every few seconds."""
-        at = _clock()
+        at = clock()
         if store.destroying_at is None or now() - store.destroying_at < timedelta(seconds=HELD_AFTER):
             return
         if at - memory.held_asked < HELD_AFTER:
@@ -492,78 +435,3 @@ class Reconciler:
             await self._recorder.tell(session, store, event)
         if memory.held != before:
             self._recorder.publish(store)
-
-    async def _tell_loss(self, session: AsyncSession, store: Store, there: list[Obj], memory: _Memory) -> None:
-        """Say when the database of a shop that was READY has another volume than before: it comes back, but empty."""
-        for claim in of_kind(there, "PersistentVolumeClaim"):
-            uid = str(claim["metadata"]["uid"])
-            if uid in memory.claims:
-                continue
-            memory.claims.add(uid)
-            if await self._recorder.has_other(session, store, "pvc.created", f"pvc.created:{uid}"):
-                said = f"{part_of(claim)} has a new volume: what the old one held is lost"
-                await self._recorder.tell(session, store, line(store, "data.lost", said, Level.ERROR, key=uid))
-
-    def show_health(self, store: Store) -> Condition:
-        """Have a READY store be seen anew where its health is another than before."""
-        condition, memory = self.condition(store), self._memory.setdefault(store.name, _Memory())
-        if condition.health not in (memory.health, Health.UNKNOWN):
-            memory.health = condition.health
-            self._recorder.publish(store)
-        return condition
-
-    async def _tell_health(self, session: AsyncSession, store: Store, memory: _Memory, again: Again) -> None:
-        """Show how a READY store is, at once; say in its timeline what lasts, and when it is over."""
-        condition = self.show_health(store)
-        if condition.health is Health.UNKNOWN:
-            return
-        if condition.reason is None:
-            if memory.ill_told:
-                event = line(store, "store.recovered", "Well again", Level.SUCCESS, key=_stamp())
-                await self._recorder.tell(session, store, event)
-            memory.ill_since, memory.ill_told, memory.ill_of = None, set(), ("", 0.0)
-            return
-        if memory.ill_since is None:
-            memory.ill_since = _clock()
-        if condition.reason.code != memory.ill_of[0]:
-            memory.ill_of = condition.reason.code, _clock()
-        if condition.reason.code in memory.ill_told or (memory.ill_told and condition.reason.code == NOT_READY.code):
-            return  # each cause once: two that take turns would fill the timeline
-        since = memory.ill_of[1] if memory.ill_told else memory.ill_since
-        rest = since + self._options.limits.illness.total_seconds() - _clock()
-        if rest > 0:
-            again(store.name, rest)
-            return
-        memory.ill_told.add(condition.reason.code)
-        said, evidence = f"Degraded: {condition.reason.message}"[:300], "\n".join(condition.reason.evidence)
-        event = line(store, "store.degraded", said, Level.WARNING, evidence, key=_stamp())
-        await self._recorder.tell(session, store, event)
-
-
-def _stamp() -> str:
-    return now().isoformat()
-
-
-def _clock() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _untended(since: datetime, limits: Limits) -> timedelta:
-    """How much of a store's time passed while nobody may have been at work, at the first look at it: it is not given up
-    before whoever takes it up has had a while."""
-    return max(timedelta(), now() - since - max(timedelta(), limits.provisioning - limits.takeover))
-
-
-def _seen_for(memory: _Memory, observed: Observed) -> timedelta:
-    """For how long the release's newest record has been seen as it is."""
-    it = observed.release is Release.LOCKED, observed.release_at
-    if memory.release is None or memory.release[:2] != it:
-        memory.release = *it, _clock()
-    return timedelta(seconds=_clock() - memory.release[2])
-
-
-def _now(memory: _Memory, since: datetime) -> datetime:
-    """The time now, for telling how long ago `since` was: a clock that somebody sets in between changes nothing."""
-    if memory.age is None or memory.age[0] != since:
-        memory.age = since, _clock() - max(0.0, (now() - since).total_seconds())
-    return since + timedelta(seconds=_clock() - memory.age[1])

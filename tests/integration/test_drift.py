@@ -212,8 +212,15 @@ async def test_who_changes_the_same_thing_again_and_again_is_followed_ever_more_
             return (await fleet.cluster.get("Deployment", "medusa", NAMESPACE))["spec"]["replicas"] == 1
 
         await until(is_back, within=20)
-    times = [event.at for event in await fleet.events("shop") if "spec.replicas" in event.message]
-    assert len(times) == 4
+
+    async def told():
+        return [event.at for event in await fleet.events("shop") if "spec.replicas" in event.message]
+
+    async def all_told():  # a moment after it is done
+        return len(await told()) == 4
+
+    await until(all_told)
+    times = await told()
     assert times[-1] > times[0], "not all in one second"
 
 

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -192,11 +191,11 @@ class TestEnding:
 
     async def test_the_loop_goes_on_meanwhile(self, tmp_path):
         command = stand_in(tmp_path, "import time; time.sleep(0.5); print('REVISION: 1')")
-        running, longest, last = asyncio.create_task(upgrade(command)), 0.0, time.monotonic()
+        running, turns = asyncio.create_task(upgrade(command)), 0
         while not running.done():
             await asyncio.sleep(0.01)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
-        assert longest < 0.3
+            turns += 1
+        assert turns > 10, "the loop stood still"
 
     async def test_one_that_does_not_read_and_says_much_neither_stalls_nor_fills_the_memory(self, tmp_path):
         program = """

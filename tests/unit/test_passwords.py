@@ -1,7 +1,6 @@
 """Passwords: hashed slowly, compared in the same time whether there is a user or not, never in the event loop."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -25,12 +24,12 @@ async def test_nobody_is_never_let_in_however_they_ask() -> None:
 async def test_the_event_loop_goes_on_meanwhile() -> None:
     stored = await passwords.hashed("x")
     checking = asyncio.gather(*(passwords.verify("y", stored) for _ in range(4)))
-    longest, last = 0.0, time.perf_counter()
+    turns = 0
     while not checking.done():
         await asyncio.sleep(0.001)
-        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+        turns += 1
     assert await checking == [False] * 4
-    assert longest < 0.5
+    assert turns > 20, "the loop stood still"
 
 
 async def test_a_stranger_costs_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
