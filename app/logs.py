@@ -22,6 +22,8 @@ _TALKATIVE = (
     "watchfiles",
 )
 
+LONGEST_ERROR = 16_000  # characters
+
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
@@ -34,7 +36,7 @@ class _Json(logging.Formatter):
         if store := getattr(record, "store", None):
             line["store"] = store
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
+            line["error"] = self.formatException(record.exc_info)[-LONGEST_ERROR:]  # its end says what it was
         return json.dumps(line)
 
 

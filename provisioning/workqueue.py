@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 
 log = logging.getLogger(__name__)
 
+AGAIN_AFTER = 5.0  # seconds until work that failed unforeseen is tried again
+
 
 class WorkQueue:
     """Names, worked on by a few tasks."""
@@ -19,6 +21,7 @@ class WorkQueue:
         self._waiting: set[str] = set()  # in _ready, or to be put there when its present work ends
         self._working: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._failure = ""  # the last one, in a line
 
     def add(self, name: str) -> None:
         """Work on `name` as soon as possible."""
@@ -47,13 +50,22 @@ class WorkQueue:
             self._working.add(name)
             try:
                 await handle(name)
-            except Exception:
-                log.exception("work on %s failed", name)
-                self.add_after(name, 5)
+            except Exception as error:
+                self._tell(name, error)
+                self.add_after(name, AGAIN_AFTER)
             finally:
                 self._working.discard(name)
                 if name in self._waiting:
                     self._ready.put_nowait(name)
+
+    def _tell(self, name: str, error: Exception) -> None:
+        """With its traceback once: a database that is broken fails every name, again and again."""
+        failure = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+        if failure == self._failure:
+            log.error("work on %s failed, as before: %s", name, failure)
+        else:
+            log.error("work on %s failed", name, exc_info=error)
+        self._failure = failure
 
     def close(self) -> None:
         """Drop every timer."""

@@ -96,3 +96,23 @@ async def test_work_that_raises_does_not_end_the_worker(caplog):
     queue.close()
     assert seen == ["bad", "good"]
     assert "work on bad failed" in caplog.text
+
+
+async def test_the_same_failure_of_many_is_one_traceback(caplog):
+    queue = WorkQueue()
+
+    async def handle(name: str) -> None:
+        raise ValueError("no such table" if name != "other" else "another")
+
+    worker = asyncio.create_task(queue.work(handle))
+    for name in ("a", "b", "c", "other"):
+        queue.add(name)
+    await asyncio.sleep(0.05)
+    worker.cancel()
+    queue.close()
+    assert [record.getMessage() for record in caplog.records if not record.exc_info] == [
+        f"work on {name} failed, as before: ValueError: no such table" for name in ("b", "c")
+    ]
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        f"work on {name} failed" for name in ("a", "other")
+    ]
