@@ -110,8 +110,9 @@ def read_a_log_as_it_comes(served: Served, token: str) -> None:
         for turn, seen in events.items():
             with client.stream("GET", path, params=query, headers={"Accept": "text/event-stream", **last}) as stream:
                 for line in stream.iter_lines():
-                    seen += [line[4:]] if line.startswith("id: ") else []
-                    if len(seen) == 2:
+                    if line.startswith("data: "):  # one event may hold several lines
+                        seen += [at for at, _ in json.loads(line[6:]).get("lines", ())]
+                    if len(seen) >= 2:
                         break
             last = {"Last-Event-ID": seen[0]}
             assert seen[0] < seen[1], turn
