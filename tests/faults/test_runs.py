@@ -29,7 +29,7 @@ from tests.integration.fleet import Fleet, fleet_on
 
 MISCHIEF = 6.0  # seconds of it
 SETTLED_WITHIN = 300.0  # seconds; on a machine with other things to do
-DEFAULT_RUNS = 2
+DEFAULT_RUNS = 1
 
 
 def seeds() -> list[int]:
