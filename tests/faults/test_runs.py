@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from provisioning import templates
+from provisioning.cluster import ClusterError
 from provisioning.database import Moved
 from provisioning.decide import Limits
 from provisioning.failures import causes
@@ -83,6 +84,7 @@ class Run:
     async def ends_right(self) -> None:
         await self.mischief.heal()
         async with fleet_on(self._sandbox, self._folder) as fleet:
+            await ends.until(lambda: self._away(fleet), SETTLED_WITHIN)
             await ends.until(lambda: self._moving(fleet), SETTLED_WITHIN)
             await self._assert_all_is_right(fleet)
             failed = [store for store in await ends.stores(fleet.database) if store.state is State.FAILED]
@@ -99,6 +101,14 @@ class Run:
             await ends.until(lambda: self._moving(fleet), SETTLED_WITHIN)
             await self._assert_all_is_right(fleet)
         assert ends.helms(self._sandbox.kubeconfig) == []
+
+    async def _away(self, fleet: Fleet) -> str:
+        """Why the cluster does not answer; the last of the mischief may outlast the others."""
+        try:
+            await fleet.cluster.server_version()
+        except ClusterError as error:
+            return str(error)
+        return ""
 
     async def _moving(self, fleet: Fleet) -> str:
         """With what the engine knows of those that are."""
