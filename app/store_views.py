@@ -52,7 +52,7 @@ class StoreView(BaseModel):
     health: Health | None  # of a READY store
     queue_position: int | None  # 1 is next; while REQUESTED
     destroy_at: datetime | None  # until then its deletion can be undone; None when there is none, or it never could
-    eta_seconds: int | None  # until READY, by what recent stores took; while it is on its way
+    eta_seconds: int | None  # until READY, by what recent stores took (0: it takes longer); while it is on its way
     upgrade: UpgradeView | None  # None: there is nothing newer, or it cannot be asked for now
     rollback: RollbackView | None  # None: there is no earlier release, or it cannot be asked for now
 

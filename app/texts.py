@@ -173,6 +173,7 @@ STORES: dict[str, Any] = {
     "clear": "Show all stores",
     "queue": "Place {n} in the queue",
     "eta": "about {time} left",
+    "late": "longer than usual",
     "open": "Open the shop {name} in a new tab",
     "changed": "{name} is {state}",
     "changed_many": ["{n} store changed", "{n} stores changed"],
@@ -291,6 +292,7 @@ STORE: dict[str, Any] = {
     "step_state": {"done": "done", "now": "in progress", "next": "to come", "failed": "failed"},
     "ready_in": "Ready in {time}",
     "eta": "about {time} left",
+    "late": "longer than usual",
     "notes": {
         "REQUESTED": "Waiting for its turn",
         "PROVISIONING": "Being set up",
@@ -580,6 +582,7 @@ PLATFORM: dict[str, Any] = {
     "columns": {"store": "Store", "state": "State", "owner": "Owner", "left": "Expected"},
     "place": "Place {n}",
     "eta": "in about {time}",
+    "late": "longer than usual",
     "unknown": "not known yet",
     "quiet_title": "Nothing to do",
     "quiet": "No store is being set up or deleted, and none waits.",

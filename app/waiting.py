@@ -41,16 +41,18 @@ class Waits:
 def expected(
     working: Mapping[str, float], queue: Sequence[str], at_once: int, typical: float, at: float
 ) -> dict[str, int]:
-    """Seconds until each store is READY, if each takes `typical` seconds: those at work (store id -> when it began) and
-    those that take their places one by one in the order of `queue`.  Pure; times in seconds of one clock.
+    """Seconds until each store is READY if each takes `typical` seconds, 0 where it takes longer: of those at work (by
+    store id, when it began), and of those that take their places one by one in the order of `queue`.
+
+    Pure; times in seconds of one clock.
     """
-    ends = {store_id: max(at + 1, begun + typical) for store_id, begun in working.items()}
+    ends = {store_id: max(at, begun + typical) for store_id, begun in working.items()}
     # When each place is free, the soonest first; of more stores at work than places, the first to end free none.
     places = [*[at] * (at_once - len(ends)), *sorted(ends.values())[-at_once:]]
     for store_id in queue:
         ends[store_id] = heapq.heappop(places) + typical
         heapq.heappush(places, ends[store_id])
-    return {store_id: max(1, round(end - at)) for store_id, end in ends.items()}
+    return {store_id: max(0, round(end - at)) for store_id, end in ends.items()}
 
 
 async def look(session: AsyncSession, at_once: int) -> Waits:

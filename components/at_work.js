@@ -25,7 +25,7 @@ export default {
               <td><a class="name" :href="'/stores/' + row.name">{{ row.name }}</a></td>
               <td><span class="state" :data-state="row.state"><i class="icon" :data-icon="icons[row.state]"></i>{{ texts.states[row.state] }}</span><span class="quiet number place" v-if="row.place">{{ say("place", { n: row.place }) }}</span></td>
               <td class="quiet">{{ row.owner }}</td>
-              <td class="quiet number">{{ row.state === "DELETING" ? "" : row.due ? say("eta", { time: left(row) }) : texts.unknown }}</td>
+              <td class="quiet number">{{ row.state === "DELETING" ? "" : row.due ? left(row) : texts.unknown }}</td>
             </tr></tbody>
           </table>
         </div>
@@ -75,7 +75,7 @@ export default {
   methods: {
     say(key, values) { return Storefleet.say(this.texts[key], values); },
     age: (seconds) => Storefleet.age(seconds),
-    left(row) { return Storefleet.left(row.due, this.now); },
+    left(row) { return Storefleet.expected(row.due, this.texts, this.now); },
     share: (used, total) => Math.min(100, total ? (100 * used) / total : 0) + "%",
   },
 };

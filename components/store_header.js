@@ -42,7 +42,7 @@ export default {
       if (this.undoable) return Storefleet.say(this.texts.destroyed_in, { time: Storefleet.left(this.store.destroy_at, this.now) });
       if (this.store.degraded) return this.texts.notes.DEGRADED;
       if (state === "READY" && took !== null) return Storefleet.say(this.texts.ready_in, { time: Storefleet.duration(took) });
-      const left = due && Storefleet.say(this.texts.eta, { time: Storefleet.left(due, this.now) });
+      const left = due && Storefleet.expected(due, this.texts, this.now);
       return [note || this.texts.notes[state], left].filter(Boolean).join(" · ");
     },
   },

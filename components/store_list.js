@@ -152,7 +152,7 @@ export default {
     until(row) { return Storefleet.say(this.texts.destroyed_in, { time: Storefleet.left(row.destroy_at, this.now) }); },
     host: (row) => row.url.replace(/^https?:\/\//, ""),
     age(row) { return Storefleet.age((this.now - Date.parse(row.created_at)) / 1000); },
-    left(row) { return Storefleet.say(this.texts.eta, { time: Storefleet.left(row.due, this.now) }); },
+    left(row) { return Storefleet.expected(row.due, this.texts, this.now); },
     tell(event) { event.target.title = Storefleet.moment(event.target.dateTime); },
     create() { Storefleet.tell("create"); },
     observe() {

@@ -95,6 +95,9 @@
     },
     // "12 sec" until a time; never less than one second, which an estimate does not know
     left: (time, now = Storefleet.now()) => Storefleet.age(Math.max(1, Math.round((Date.parse(time) - now) / 1000))),
+    // "about 12 sec left" of what is expected at a time; once that is over, that it takes longer
+    expected: (time, texts, now = Storefleet.now()) =>
+      Date.parse(time) > now ? Storefleet.say(texts.eta, { time: Storefleet.left(time, now) }) : texts.late,
     // "3 minutes ago"
     ago(time) {
       const seconds = (Storefleet.now() - Date.parse(time)) / 1000;

@@ -210,4 +210,4 @@ def row_of(store: StoreView, now: Happening) -> Row:
 
 def due(store: StoreView) -> str | None:
     """When the store is expected to be READY, for the browser to count down to."""
-    return (now() + timedelta(seconds=store.eta_seconds)).isoformat() if store.eta_seconds else None
+    return None if store.eta_seconds is None else (now() + timedelta(seconds=store.eta_seconds)).isoformat()

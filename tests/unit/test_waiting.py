@@ -14,7 +14,7 @@ def test_the_next_begins_at_once_where_a_place_is_free_and_else_when_the_first_i
 
 
 def test_a_store_that_takes_longer_than_usual_is_expected_any_moment():
-    assert expected({"a": 0.0}, ["b"], at_once=1, typical=40, at=100) == {"a": 1, "b": 41}
+    assert expected({"a": 0.0}, ["b"], at_once=1, typical=40, at=100) == {"a": 0, "b": 40}
 
 
 def test_more_at_work_than_there_are_places_now_wait_for_all_of_them():
