@@ -224,7 +224,12 @@ class Actor:
         name = names.namespace(store.name)
         there = await self._cluster.get("Namespace", name)
         if there is not None:
-            return [f"namespace/{name}"] if objects.belongs_to(there, store.id) else []
+            if not objects.belongs_to(there, store.id):
+                return []
+            await self.delete_namespace(
+                store
+            )  # one that lost its labels, or else a watch is behind: nobody else sees it
+            return [f"namespace/{name}"]
         volumes, _ = await self._cluster.list_all("PersistentVolume")
         left = [volume for volume in volumes if self._held(volume, store)]
         for volume in left:

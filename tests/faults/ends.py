@@ -103,6 +103,8 @@ async def _assert_history_of(session: AsyncSession, store: Store) -> None:
     assert kinds["store.ready"] == entered[State.READY], (store.name, kinds, chain)
     assert kinds["store.failed"] == entered[State.FAILED], (store.name, kinds, chain)
     assert len({event.key for event in events}) == len(events), store.name
+    if kinds["data.lost"]:  # all that was deleted by hand may be there again within the second
+        return
     # The same line about the same object in the same second is one that was told twice under two keys.
     said = Counter((event.at, event.message, event.object) for event in events if event.level != "warning")
     assert not [line for line, times in said.items() if times > 1], (store.name, said.most_common(3))

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from provisioning import reconcile
+from provisioning.sandbox import ApiFault
 from provisioning.states import State
 from tests.integration.fleet import Fleet, fleet_on, sandbox_in
 
@@ -39,3 +40,16 @@ async def test_what_holds_a_deletion_is_named_once_and_let_go_ends_it(tmp_path: 
         there = await fleet.cluster.get("Secret", "hold", "store-shop")
         await fleet.cluster.update({**there, "metadata": {**there["metadata"], "finalizers": []}})
         await fleet.gone("shop")
+
+
+async def test_a_namespace_that_lost_its_labels_is_deleted_as_well(tmp_path: Path):
+    """No watch sees it, and nothing could be put back before the deletion began."""
+    async with sandbox_in() as sandbox, fleet_on(sandbox, tmp_path) as fleet:
+        await fleet.ask("shop")
+        await fleet.settled("shop")
+        sandbox.faults.add(ApiFault(500, verbs=("patch",), kinds=("Namespace",)))
+        there = await fleet.cluster.get("Namespace", "store-shop")
+        await fleet.cluster.update({**there, "metadata": {**there["metadata"], "labels": {}}})
+        await fleet.delete("shop")
+        await fleet.gone("shop", within=30)
+        assert await fleet.cluster.get("Namespace", "store-shop") is None
