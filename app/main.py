@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 AGENT = f"storefleet/{version('storefleet')}"  # our name in the cluster's audit log
 CONNECT_AGAIN = 10.0  # seconds until a kubeconfig that could not be used is tried again
-STEPS_END_WITHIN = 6  # seconds, at most, that the next leader waits for what this one has begun
+STEPS_END_WITHIN = 15  # seconds, at most, that the next leader waits for what this one has begun
 STREAMS_END_WITHIN = 5  # seconds, at most, for open requests when the process is told to stop
 
 

@@ -8,18 +8,24 @@ from typing import Any
 
 import pytest
 import yaml
+from playwright.sync_api import Browser
 
-from tests.browser.conftest import chromium
+from tests.browser.conftest import running_chromium
 from tests.cluster.cluster import INGRESS, KUBECONFIG, Kubectl, served_on_the_cluster
 from tests.cluster.tenants import Tenants
-
-__all__ = ["chromium"]
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _cluster() -> None:
     if not (KUBECONFIG and INGRESS):
         pytest.skip("needs a cluster: set KUBECONFIG and STOREFLEET_TEST_INGRESS (the address of its ingress)")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Until the file's end: while Playwright is there, no asynchronous test can run."""
+    with running_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
