@@ -60,7 +60,11 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.origin = uuid.uuid4().hex  # of what this process tells the others
-        self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=True, hide_parameters=True)
+        # Enough for every worker of the engine and some pages beside it; on SQLite as many as it takes: who waits to
+        # write keeps a connection, and whoever writes must get one.
+        self.engine: AsyncEngine = create_async_engine(
+            self.url, pool_pre_ping=True, hide_parameters=True, max_overflow=-1 if self.is_sqlite else 25
+        )
         self._writer = asyncio.Lock()
         if self.is_sqlite:
             sqlalchemy_event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import admission, measures, names, tasks
 from provisioning.cache import Cache
@@ -270,15 +271,18 @@ class Engine:
             store = (await session.exec(select(Store).where(col(Store.name) == name))).first()
             if store is None:
                 return
-            if store.state is State.REQUESTED:
-                await self.dispatch()
+            if store.state is not State.REQUESTED:
+                await self._look_at(session, store)
                 return
-            version = self._cache.version(names.namespace(name))
-            try:
-                with measures.RECONCILE_SECONDS.time():
-                    done = await self._reconciler.look(session, store, self._queue.add_after)
-            except Moved:
-                self._queue.add(name)
-                return
-            if done and store.state in QUIET and not self._cache.trouble:
-                self._settled[name] = (store.state, store.state_at, version)
+        await self.dispatch()  # with no connection kept: many may wait for the one pass
+
+    async def _look_at(self, session: AsyncSession, store: Store) -> None:
+        version = self._cache.version(names.namespace(store.name))
+        try:
+            with measures.RECONCILE_SECONDS.time():
+                done = await self._reconciler.look(session, store, self._queue.add_after)
+        except Moved:
+            self._queue.add(store.name)
+            return
+        if done and store.state in QUIET and not self._cache.trouble:
+            self._settled[store.name] = (store.state, store.state_at, version)
