@@ -226,9 +226,7 @@ class Actor:
         if there is not None:
             if not objects.belongs_to(there, store.id):
                 return []
-            await self.delete_namespace(
-                store
-            )  # one that lost its labels, or else a watch is behind: nobody else sees it
+            await self.delete_namespace(store)  # no watch shows one that has lost its labels
             return [f"namespace/{name}"]
         volumes, _ = await self._cluster.list_all("PersistentVolume")
         left = [volume for volume in volumes if self._held(volume, store)]
