@@ -289,7 +289,7 @@ def _made(way: Way, stores: Sequence[str]) -> None:
 
 
 def _changed_by_hand(way: Way, stores: Sequence[str]) -> None:
-    """Three at once, each in a store of its own."""
+    """Three at once, each in a store of its own; first the one on whose end kubectl waits for seconds."""
     spaces = [way.namespace(store) for store in stores[:3]]
     born = json.loads(kubectl("get", "namespace", spaces[1], "--output", "json"))["metadata"]["uid"]
 
@@ -298,8 +298,8 @@ def _changed_by_hand(way: Way, stores: Sequence[str]) -> None:
         return found not in ("", born) and _is_right(spaces[1])
 
     changes: Changes = {
-        "a Deployment deleted": (["delete", "deployment", "medusa", "-n", spaces[0]], lambda: _is_right(spaces[0])),
         "a namespace deleted": (["delete", "namespace", spaces[1]], recreated),
+        "a Deployment deleted": (["delete", "deployment", "medusa", "-n", spaces[0]], lambda: _is_right(spaces[0])),
         "an image changed": (
             ["set", "image", "deployment/medusa", f"medusa={WRONG_IMAGE}", "-n", spaces[2]],
             lambda: _is_right(spaces[2]),
