@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from app import texts
 from app.pages.missing import render_missing
 from app.settings import SMALLEST_PASSWORD
+from app.texts import sign_in as texts
 from components import theme
 
 TEMPLATES = Path(__file__).parent / "templates"
