@@ -23,7 +23,7 @@ from app.pages.stores import due
 from app.platform import Now, Orphans
 from app.services import Services
 from app.statistics import KEPT, Figures, Span
-from app.stores import StoreView
+from app.store_views import StoreView
 from app.texts import platform as texts
 from components.at_work import AtWork
 from components.chart import Chart, Plot, Series

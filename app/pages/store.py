@@ -20,7 +20,7 @@ from app.pages.live import Batch, Live
 from app.pages.missing import render_missing
 from app.problems import Problem
 from app.services import Services
-from app.stores import EventView, StoreView
+from app.store_views import EventView, StoreView
 from app.texts import store as texts
 from app.texts.amounts import MINUTES, MOMENT, count
 from app.texts.failures import FAILURE

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.inside_views import PartsView, UsageView
 from app.pages.stores import due
-from app.stores import EventView, StoreView
+from app.store_views import EventView, StoreView
 from app.texts import store as texts
 from app.texts.failures import FAILURE, FAILURE_PLAIN, WAITING
 from app.texts.stores import STORES

@@ -13,7 +13,7 @@ from app.listing import Sort
 from app.pages.frame import Frame, page
 from app.pages.live import Batch, Happening, Live, happening
 from app.services import Services
-from app.stores import StoreView
+from app.store_views import StoreView
 from app.texts import stores as texts
 from app.texts.amounts import MINUTES, MOMENT, count
 from components.bulk_dialog import BulkDialog, Outcome
