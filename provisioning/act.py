@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from provisioning import names, objects, release
+from provisioning import names, objects, release, rotation
 from provisioning.cache import Cache
 from provisioning.cluster import FIELD_MANAGER, Cluster, ClusterError, Obj
 from provisioning.drift import Drift, changed_by, differences
@@ -184,6 +184,21 @@ class Actor:
             scaled = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": metadata}
             self._cache.put(await self._cluster.apply({**scaled, "spec": {"replicas": replicas}}))
 
+    async def tell_database(self, store: Store, script: str) -> None:
+        """Run `script` (psql's input) in the store's own PostgreSQL.  Raises Foreign."""
+        namespace = names.namespace(store.name)
+        await self._must_be_ours(namespace, store.id)
+        await self._cluster.run(namespace, rotation.DATABASE_POD, rotation.CONTAINER, rotation.PSQL, script)
+
+    async def restart_shop(self, store: Store, generation: int) -> None:
+        """Roll the shop out with its secrets of `generation`; the old pod serves until the new one does.
+
+        Raises Foreign.
+        """
+        namespace = names.namespace(store.name)
+        await self._must_be_ours(namespace, store.id)
+        self._cache.put(await self._cluster.apply(rotation.restarted(namespace, generation)))
+
     async def uninstall(self, store: Store) -> None:
         """Uninstall the release; one that Helm cannot uninstall is forgotten (its namespace goes next).
 
@@ -223,14 +238,12 @@ class Actor:
         """
         name = names.namespace(store.name)
         there = await self._cluster.get("Namespace", name)
-        if there is not None:
-            if not objects.belongs_to(there, store.id):
-                return []
+        if there is not None and objects.belongs_to(there, store.id):
             # No watch shows one that has lost its labels, so no step of its own deletes it.
             await self._cluster.delete("Namespace", name, uid=there["metadata"]["uid"])
             return [f"namespace/{name}"]
         volumes, _ = await self._cluster.list_all("PersistentVolume")
-        left = [volume for volume in volumes if self._held(volume, store)]
+        left = [] if there is not None else [volume for volume in volumes if self._held(volume, store)]
         for volume in left:
             retained = volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain"
             if retained and not volume["metadata"].get("deletionTimestamp"):

@@ -77,7 +77,7 @@ class Reconciler:
         self._shop_log = ShopLog(cluster, recorder)
         self._helm_places = asyncio.Semaphore(HELM_AT_ONCE)
         self._memory: dict[str, Memory] = {}  # by name
-        self._renewal = Renewal(database, cluster, cache, options.sealer, self._actor, recorder, self.demand)
+        self._renewal = Renewal(database, cache, options.sealer, self._actor, recorder, self.demand)
         self.wellbeing = Wellbeing(cache, recorder, self._memory, options.limits)
         self._under_way, self._idle = 0, asyncio.Event()  # steps, and whether there is none
         self._idle.set()

@@ -11,10 +11,10 @@ from sqlalchemy import update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning import audit, names, rotation
+from provisioning import audit, rotation
 from provisioning.act import Actor
 from provisioning.cache import Cache
-from provisioning.cluster import Cluster, ClusterError, Obj
+from provisioning.cluster import ClusterError, Obj
 from provisioning.database import Database, Moved, add_events
 from provisioning.decide import Do
 from provisioning.demand import Demand, held
@@ -24,7 +24,7 @@ from provisioning.memory import Memory, clock
 from provisioning.models import Event, Level, Store, StoreSecret, now
 from provisioning.record import Recorder
 from provisioning.rotation import Held
-from provisioning.secrets import Sealer
+from provisioning.secrets import SealBroken, Sealer
 from provisioning.wanted import Wanted
 
 
@@ -34,29 +34,31 @@ class Renewal:
     def __init__(
         self,
         database: Database,
-        cluster: Cluster,
         cache: Cache,
         sealer: Sealer,
         actor: Actor,
         recorder: Recorder,
         demand: Demand,
     ) -> None:
-        self._database, self._cluster, self._cache, self._sealer = database, cluster, cache, sealer
+        self._database, self._cache, self._sealer = database, cache, sealer
         self._actor, self._recorder, self._demand = actor, recorder, demand
 
     async def take(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: Memory) -> bool:
         """One step of a rotation.  Whether it could be taken; where not, the timeline says what new secrets wait for.
 
-        Raises ClusterError, Foreign, SealBroken or Moved.
+        Raises ClusterError, Foreign or Moved.
         """
         try:
-            done = await self._take(session, store, wish, do, memory)
+            if await self._take(session, store, wish, do, memory):
+                return True
+            why = "the shop has to be upgraded first"
         except ClusterError as error:
             await self._tell_waiting(session, store, wish.held, str(error))
             raise
-        if not done:
-            await self._tell_waiting(session, store, wish.held, "the shop has to be upgraded first")
-        return done
+        except SealBroken as error:
+            why = f"{error}: give that key as well"
+        await self._tell_waiting(session, store, wish.held, why)
+        return False
 
     async def _take(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: Memory) -> bool:
         there = self._cache.objects(wish.name)
@@ -71,7 +73,7 @@ class Renewal:
                     return False
                 await self._actor.apply(await self._demand.of(session, store))
             case Do.RESTART_SHOP:
-                await self.restart(store, wish.held)
+                await self._actor.restart_shop(store, wish.held.generation)
             case Do.RETIRE_SECRETS:
                 await self.retire(session, store, wish.held)
         return True
@@ -84,7 +86,7 @@ class Renewal:
     async def make_login(self, session: AsyncSession, store: Store, there: Sequence[Obj]) -> list[str]:
         """Have a database that does not know the login know it; pods that it refused start again at once: their uids.
 
-        Raises ClusterError, SealBroken or Moved.
+        Raises ClusterError, Foreign, SealBroken or Moved.
         """
         values, present = await held(session, self._sealer, store)
         statements = rotation.make_login(values)
@@ -99,13 +101,13 @@ class Renewal:
             and (condition(pod, "Ready") or {}).get("status") != "True"
         ]
         for pod in refused:
-            await self._cluster.delete("Pod", pod["name"], names.namespace(store.name))
+            await self._actor.replace_pod(store, pod["name"], pod["uid"])
         return [str(pod["uid"]) for pod in refused]
 
     async def prepare(self, session: AsyncSession, store: Store, there: Sequence[Obj]) -> bool:
         """Have the database know the new secrets, and put them in force; False where its release is too old for it.
 
-        Raises ClusterError, SealBroken or Moved.
+        Raises ClusterError, Foreign, SealBroken or Moved.
         """
         values, present = await held(session, self._sealer, store)
         row = await session.get_one(StoreSecret, store.id)
@@ -131,13 +133,8 @@ class Renewal:
         await self._write(session, store, present, event, former_login=former, **in_force)
         return True
 
-    async def restart(self, store: Store, present: Held) -> None:
-        """Roll the shop out; the old pod serves until the new one does."""
-        wanted = rotation.restarted(names.namespace(store.name), present.generation)
-        self._cache.put(await self._cluster.apply(wanted))
-
     async def retire(self, session: AsyncSession, store: Store, present: Held) -> None:
-        """Close the login of the secrets before, and be done.  Raises ClusterError or Moved."""
+        """Close the login of the secrets before, and be done.  Raises ClusterError, Foreign or Moved."""
         if former := present.former_login:
             closing = rotation.script(rotation.close_login(former), rotation.cut_off(former))
             await self._tell_database(session, store, closing)
@@ -147,8 +144,7 @@ class Renewal:
 
     async def _tell_database(self, session: AsyncSession, store: Store, script: str) -> None:
         await session.commit()  # no transaction of ours stays open meanwhile
-        pod, namespace = rotation.DATABASE_POD, names.namespace(store.name)
-        await self._cluster.run(namespace, pod, rotation.CONTAINER, rotation.PSQL, script)
+        await self._actor.tell_database(store, script)
 
     async def _write(
         self, session: AsyncSession, store: Store, present: Held, event: Event | None = None, **columns: Any

@@ -38,6 +38,8 @@ WRITES: dict[str, Write] = {
     "mend a policy": lambda actor: actor.mend(STORE, [Drift(WISH.surroundings[-1], FIELD_MANAGER)]),
     "install": lambda actor: actor.install(WISH),
     "roll back": lambda actor: actor.roll_back(WISH, 1),
+    "tell the database": lambda actor: actor.tell_database(STORE, "\\q\n"),
+    "restart the shop": lambda actor: actor.restart_shop(STORE, 2),
     "uninstall": lambda actor: actor.uninstall(STORE),
     "stop": lambda actor: actor.scale(STORE, 0),
     "start": lambda actor: actor.scale(STORE, 1),
@@ -179,6 +181,22 @@ async def test_a_deletion_does_not_end_under_a_helm_that_is_still_at_work(tmp_pa
             await running
         await fleet.gone("shop")
         assert not (tmp_path / "helm" / f"{SPACE}.{SPACE}.lock").exists()
+
+
+async def test_nor_where_somebody_else_has_taken_the_namespace_meanwhile(tmp_path: Path, ground: Ground) -> None:
+    await ground.cluster.create(namespace())
+    hanging = tmp_path / "helm-that-hangs"
+    hanging.write_text("#!/bin/sh\nexec sleep 100\n")
+    hanging.chmod(0o755)
+    other = Helm(None, None, (str(hanging),), locks=tmp_path / "locks")
+    running = asyncio.create_task(other.uninstall(SPACE, SPACE, 60))
+    while not other.is_running(SPACE, SPACE):
+        await asyncio.sleep(0.02)
+    assert await ground.actor.clear(STORE) == [f"helm, still at work on {SPACE}"]
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert await ground.actor.clear(STORE) == []
 
 
 async def test_a_release_that_another_leader_has_brought_in_sync_meanwhile_is_not_made_again(ground: Ground) -> None:

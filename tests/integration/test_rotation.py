@@ -11,13 +11,13 @@ import httpx
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
-from sqlmodel import col, select
+from sqlmodel import col, select, update
 
 from provisioning import renewal, rotation, wishes
 from provisioning.models import AuditEntry, Store, StoreSecret
 from provisioning.rotation import Part
 from provisioning.sandbox.faults import ApiFault, CrashFault
-from provisioning.secrets import generate
+from provisioning.secrets import Sealer, generate, new_key
 from provisioning.states import State
 from tests import postgres
 from tests.integration.fleet import Fleet, fleet_on, sandbox_in
@@ -92,6 +92,23 @@ async def test_the_shop_serves_while_its_secrets_change(shop, sandbox):
         entry = (await session.exec(select(AuditEntry).where(col(AuditEntry.action) == "store.secrets_rotated"))).one()
     assert entry.detail == {"generation": 2}
     assert (await shop.store("shop")).state is State.READY
+
+
+async def test_new_secrets_that_another_key_sealed_wait_and_say_so(shop):
+    new = generate("ann@example.com")
+
+    async def ask_for(sealer: Sealer) -> None:
+        async with shop.database.session() as session:
+            await session.exec(update(StoreSecret).values(next=sealer.seal(new)))
+            await session.commit()
+        shop.engine.poke("shop")
+
+    await ask_for(Sealer([new_key()]))
+    why = "the store's secrets were sealed with another STOREFLEET_KEY: give that key as well"
+    await shop.until_line("shop", f"New secrets wait: {why}")
+    assert (await shop.store("shop")).state is State.READY
+    await ask_for(shop.sealer)
+    assert await rotated(shop, 2) == new
 
 
 async def test_sessions_can_be_kept(shop):
