@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.texts.passwords import RULE
 from app.texts.sessions import SESSIONS
 
 DOCUMENT_TITLE = "Account · Storefleet"
@@ -13,7 +14,7 @@ ACCOUNT: dict[str, Any] = {
     "password_lead": "When it is changed, every other browser is signed out.",
     "old": "Present password",
     "new": "New password",
-    "rule": "At least 8 characters; a few words in a row are best.",
+    "rule": RULE,
     "change": "Change password",
     "changing": "Changing …",
     "changed": "The password is changed.",

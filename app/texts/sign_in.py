@@ -1,5 +1,7 @@
 """The forms of those who are not signed in yet."""
 
+from app.texts.passwords import RULE
+
 SIGN_IN = {
     "title": "Sign in",
     "lead": "Your shops on Kubernetes, one click each.",
@@ -16,7 +18,7 @@ SETUP = {
     "lead": "Make the first account. It is the platform’s administrator.",
     "email": "E-mail address",
     "password": "Password",
-    "rule": "At least 8 characters; a few words in a row are best.",
+    "rule": RULE,
     "submit": "Create the account",
 }
 
@@ -25,7 +27,7 @@ INVITATION = {
     "lead": "Choose a password, and your account is made.",
     "email": "E-mail address",
     "password": "Password",
-    "rule": "At least 8 characters; a few words in a row are best.",
+    "rule": RULE,
     "submit": "Create the account",
 }
 
@@ -34,6 +36,6 @@ NEW_PASSWORD = {
     "lead": "Every browser that is signed in to your account is signed out.",
     "email": "E-mail address",
     "password": "New password",
-    "rule": "At least 8 characters; a few words in a row are best.",
+    "rule": RULE,
     "submit": "Set the password",
 }
