@@ -12,7 +12,7 @@ from provisioning.states import State
 from tests.faults import ends
 from tests.faults.killed import Killed
 
-KILLS = int(os.environ.get("STOREFLEET_FAULT_KILLS", "5"))
+KILLS = int(os.environ.get("STOREFLEET_FAULT_KILLS", "3"))
 STORES = max(6, KILLS // 5)  # names, of which a few are in use at a time, again and again
 AT_A_TIME = 4
 SEED = int(os.environ.get("STOREFLEET_FAULT_SEEDS", "1").partition(",")[0])

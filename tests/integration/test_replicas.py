@@ -76,7 +76,7 @@ async def test_one_leads_and_every_one_says_which(replicas, cluster):
     assert str(leader.pid) in told[0]["holder"]
 
 
-async def begun(by: Replica, beginning: str, count: int = 5) -> list[str]:
+async def begun(by: Replica, beginning: str, count: int = 3) -> list[str]:
     """Stores that were asked for and have all been begun (on a busy machine the first may be READY before the last)."""
     names = [f"{beginning}-{number}" for number in range(count)]
     for name in names:
