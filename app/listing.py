@@ -1,8 +1,10 @@
-"""Many stores at once: in which order they can be asked for, where a page of them ends, and what changed for whom."""
+"""Many stores at once: which of them somebody may see and asks for, in which order, where a page of them ends, and what
+changed for whom."""
 
 import base64
 import binascii
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +20,35 @@ from app.problems import Problem
 from app.store_views import EventView, StoreView
 from provisioning.models import Store
 from provisioning.states import State
+
+_PART_OF_A_NAME = re.compile(r"[a-z0-9-]*")
+
+SHOWN = or_(
+    col(Store.state) != State.DELETING,
+    col(Store.destroy_at).is_(None),
+    col(Store.destroy_at) <= col(Store.state_at),
+)
+"""Of the stores that are shown where no state is asked for: not of what was deleted with time to undo it."""
+
+
+def visible(actor: Actor) -> list[Any]:
+    """The condition that leaves what the actor may see."""
+    return [] if actor.admin else [col(Store.owner_id) == actor.user_id]
+
+
+def owned_by(email: str) -> Any:
+    """The condition that leaves the stores of whose address this is."""
+    return col(User.email) == email.replace("\0", "").lower()  # PostgreSQL takes none in a text
+
+
+def searched(q: str) -> Any | None:
+    """The condition that leaves those with `q`, in small letters, in their name (with an @: in their owner's address).
+
+    None: there can be none.
+    """
+    if "\0" in q or ("@" not in q and not _PART_OF_A_NAME.fullmatch(q)):
+        return None
+    return (col(User.email) if "@" in q else col(Store.name)).contains(q, autoescape=True)
 
 
 class Sort(StrEnum):

@@ -17,6 +17,7 @@ import httpx
 
 from app.problems import Problem
 from app.settings import Settings
+from provisioning.authorities import trusted
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +181,7 @@ class Provider:
     async def _ask(method: str, address: str, **arguments: Any) -> dict[str, Any]:
         """A JSON object of the provider's.  What it says of an error may hold anything, so only its kind is told."""
         try:
-            async with httpx.AsyncClient(timeout=WITHIN, follow_redirects=False) as client:
+            async with httpx.AsyncClient(timeout=WITHIN, follow_redirects=False, verify=trusted()) as client:
                 answer = await client.request(method, address, **arguments)
             if answer.status_code != 200 or len(answer.content) > LARGEST:
                 raise NotIdentified(_FAILED if method == "POST" else _AWAY, f"it answers {answer.status_code}")

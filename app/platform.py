@@ -13,7 +13,7 @@ from app.actor import Actor
 from app.audit import refusals
 from app.problems import Problem
 from app.setting_views import SettingView
-from app.stores import StoreView
+from app.store_views import StoreView
 from provisioning.capacity import Use, how_many
 from provisioning.cluster import ClusterError
 from provisioning.plans import PLANS

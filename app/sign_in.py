@@ -5,6 +5,7 @@ nothing.  The pages are rendered elsewhere; here is what they do.
 """
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from starlette.requests import HTTPConnection
 
 from app.actor import Actor
 from app.models import User
-from app.pages.sign_in import render_invitation, render_password, render_setup, render_sign_in
+from app.pages.sign_in import Link, render_link, render_setup, render_sign_in
 from app.problems import Problem
 from app.proxies import client_address
 from app.services import Services, services_of
@@ -126,39 +127,39 @@ def router(services: Services) -> APIRouter:
             return _page(render_setup(token, problem.detail, email[:254]), problem)
         return await signed_in(services, request, user, "/")
 
-    @routes.get("/invitation")
-    async def show_invitation(token: str = "") -> Response:
-        email = await services.invitations.email_of(token)
-        return _page(render_invitation(token, email), None if email else Problem(404, ""))
+    invitations, password_links = services.invitations, services.password_links
+    _link(routes, services, "invitation", invitations.email_of, invitations.accept, by="password")
+    _link(routes, services, "password", password_links.email_of, password_links.use, by="password link")
+    return routes
 
-    @routes.post("/invitation")
-    async def accept(
-        request: Request, token: Annotated[str, Form()] = "", password: Annotated[str, Form()] = ""
-    ) -> Response:
-        try:
-            user = await services.invitations.accept(token, password, address=address_of(request))
-        except Problem as problem:
-            email = await services.invitations.email_of(token)
-            return _page(render_invitation(token, email, problem.detail), problem)
-        return await signed_in(services, request, user, "/")
 
-    @routes.get("/password")
-    async def show_password(token: str = "") -> Response:
-        email = await services.password_links.email_of(token)
-        return _page(render_password(token, email), None if email else Problem(404, ""))
+def _link(
+    routes: APIRouter,
+    services: Services,
+    kind: Link,
+    email_of: Callable[[str], Awaitable[str | None]],
+    use: Callable[..., Awaitable[User]],
+    by: str,
+) -> None:
+    """The page behind a link that somebody was sent: who chooses a password there is signed in.
 
-    @routes.post("/password")
+    `email_of` tells whom the link is for, None when it cannot be used; `use(token, password, address=)` uses it up.
+    """
+
+    @routes.get(f"/{kind}")
+    async def show(token: str = "") -> Response:
+        email = await email_of(token)
+        return _page(render_link(kind, token, email), None if email else Problem(404, ""))
+
+    @routes.post(f"/{kind}")
     async def choose_password(
         request: Request, token: Annotated[str, Form()] = "", password: Annotated[str, Form()] = ""
     ) -> Response:
         try:
-            user = await services.password_links.use(token, password, address=address_of(request))
+            user = await use(token, password, address=address_of(request))
         except Problem as problem:
-            email = await services.password_links.email_of(token)
-            return _page(render_password(token, email, problem.detail), problem)
-        return await signed_in(services, request, user, "/", by="password link")
-
-    return routes
+            return _page(render_link(kind, token, await email_of(token), problem.detail), problem)
+        return await signed_in(services, request, user, "/", by=by)
 
 
 def known_browser(services: Services, request: HTTPConnection, email: str) -> str:

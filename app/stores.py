@@ -8,65 +8,43 @@ import asyncio
 import builtins
 import contextlib
 import logging
-import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
-from sqlalchemy import case, func, or_
+from sqlalchemy import case, func
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from app import limits, waiting
+from app import limits, store_problems
 from app.actor import Actor
 from app.audit import refusals
-from app.listing import Found, Look, Sort, beyond, order
+from app.listing import SHOWN, Found, Look, Sort, beyond, order, owned_by, searched, visible
 from app.listing import cursor as page_end
 from app.models import User
 from app.problems import Problem, not_found
 from app.settings import Settings
-from app.store_views import (
-    AcceptedToWait,
-    Credentials,
-    EventView,
-    ReasonView,
-    RollbackView,
-    StorePage,
-    StoreView,
-    UpgradeView,
-)
+from app.store_request import checked, no_place, wait_for_room
+from app.store_views import AcceptedToWait, Credentials, EventView, StorePage, StoreView, event_view, views_of
 from provisioning import audit, names, wishes
-from provisioning.capacity import Reader, Room, look_ahead
+from provisioning.capacity import Reader
 from provisioning.changes import Change, Changes
 from provisioning.database import Database, Exclusive, Moved, add_events, one_at_a_time
 from provisioning.health import Condition, Health
 from provisioning.models import Event, Level, Store, StoreSecret, now
-from provisioning.plans import PLANS
 from provisioning.rotation import Part
 from provisioning.secrets import SealBroken, Sealer, generate
-from provisioning.states import IN_FLIGHT, State
-from provisioning.templates import TEMPLATES, Options
+from provisioning.states import State
+from provisioning.templates import TEMPLATES
 
 log = logging.getLogger(__name__)
 
-DELETION_TAKES = 10  # seconds to tell who waits for a name to become free
-PLACE_FREES_IN = (2, 15, 300)  # seconds to tell who waits for a place in the queue: at least, by guess, at most
-ROOM_FREES_IN = 60  # seconds to tell who waits for room in the cluster
 START_TAKES = 20  # seconds, at most, until it is settled where stores are served
 TRIES = 5  # to record a wish while the engine moves the same store
-_PART_OF_A_NAME = re.compile(r"[a-z0-9-]*")
 DEFAULT_STORE_URL = "http://{name}.localhost"
 ALL = "ALL"  # among the numbers of stores in each state: of those that a list shows without a filter
-
-# Not shown unless asked for: what was deleted with time to undo it.
-_SHOWN = or_(
-    col(Store.state) != State.DELETING,
-    col(Store.destroy_at).is_(None),
-    col(Store.destroy_at) <= col(Store.state_at),
-)
 
 
 class Stores:
@@ -106,15 +84,7 @@ class Stores:
         Problems: 403 as many as there may be, 409 the name is not free, 422 bad input, 429 too many at once or in the
         last hour, 503 no room (where that is to be so).
         """
-        if complaint := names.problem(name):
-            raise _bad_input("name", complaint)
-        if template not in TEMPLATES:
-            raise _bad_input("template", f"There is no such template. Choose one of: {', '.join(TEMPLATES)}.")
-        if plan not in PLANS:
-            raise _bad_input("plan", f"There is no such plan. Choose one of: {', '.join(PLANS)}.")
-        if plan in self.unfit:
-            raise _bad_input("plan", f"{self.unfit[plan]} Choose another plan, or tell an administrator.")
-        chosen = _checked_options(options or {})
+        chosen = checked(name, template, plan, options or {}, self.unfit)
         async with asyncio.timeout(START_TAKES):
             await self._addressed.wait()
         room = await self.capacity.room() if self.capacity else None
@@ -140,10 +110,15 @@ class Stores:
                     limit_in_flight=self._settings.in_flight,
                 )
             except wishes.NameTaken as error:
-                raise (_being_deleted(name, error.until) if error.deleting else _taken(name)) from error
+                raise (
+                    store_problems.being_deleted(name, error.until) if error.deleting else store_problems.taken(name)
+                ) from error
             except wishes.TooManyInFlight as error:
-                raise await self._full(session) from error
-            note = await self._look_ahead(session, store, room)
+                raise await no_place(session, self._settings) from error
+            note = None
+            if room is not None and self.capacity is not None:
+                refuse = self._settings.capacity == "refuse"
+                note = await wait_for_room(session, store, self.capacity, room, refuse=refuse)
             detail = {"template": template, "plan": plan, "options": chosen}
             await audit.append(session, actor.who, limits.CREATE, store=store, detail=detail)
             await session.commit()
@@ -197,14 +172,15 @@ class Stores:
         What was deleted with time to undo it is shown only where `state` is DELETING.
         """
         q = (q or "").strip().lower()
-        if "\0" in q or ("@" not in q and not _PART_OF_A_NAME.fullmatch(q)):
+        found_by = searched(q)
+        if found_by is None:
             return StorePage(items=[], next=None)
-        query = select(Store).outerjoin(User, col(User.id) == col(Store.owner_id)).where(*_visible(actor))
-        query = query.where(col(Store.state) == state if state is not None else _SHOWN)
+        query = select(Store).outerjoin(User, col(User.id) == col(Store.owner_id)).where(*visible(actor))
+        query = query.where(col(Store.state) == state if state is not None else SHOWN)
         if owner is not None:
-            query = query.where(_owned_by(owner))
+            query = query.where(owned_by(owner))
         if q:
-            query = query.where((col(User.email) if "@" in q else col(Store.name)).contains(q, autoescape=True))
+            query = query.where(found_by)
         if cursor is not None:
             query = query.where(beyond(sort, cursor))
         query = query.order_by(*order(sort)).limit(limit + 1).options(*_UNREAD)
@@ -217,7 +193,7 @@ class Stores:
 
     async def owners(self, actor: Actor) -> builtins.list[str]:
         """The e-mail addresses of those who have stores that the actor may see."""
-        query = select(User.email).join(Store, col(Store.owner_id) == col(User.id)).where(*_visible(actor))
+        query = select(User.email).join(Store, col(Store.owner_id) == col(User.id)).where(*visible(actor))
         async with self._database.session() as session:
             return builtins.list(await session.exec(query.distinct().order_by(User.email)))
 
@@ -230,7 +206,7 @@ class Stores:
             timelines: dict[str, builtins.list[EventView]] = {}
             query = select(Event).where(col(Event.store_id).in_(busy)).order_by(col(Event.at), col(Event.id))
             for event in await session.exec(query) if busy else ():
-                timelines.setdefault(event.store_id, []).append(_event_view(event))
+                timelines.setdefault(event.store_id, []).append(event_view(event))
         return Look(
             {
                 store.name: Found(store.owner_id, view, tuple(timelines.get(store.id, ())))
@@ -240,7 +216,7 @@ class Stores:
 
     async def _of_health(self, session: AsyncSession, actor: Actor, health: Health) -> builtins.list[str]:
         """Health is in no table: what is known of the stores that can have one is asked of the engine."""
-        query = select(Store).where(*_visible(actor), col(Store.state) == State.READY).options(*_UNREAD)
+        query = select(Store).where(*visible(actor), col(Store.state) == State.READY).options(*_UNREAD)
         return [store.id for store in await session.exec(query) if self.condition(store).health is health]
 
     async def delete(self, actor: Actor, name: str, *, at_once: bool = False) -> StoreView:
@@ -277,7 +253,7 @@ class Stores:
             return await self._wish(actor, name, "store.upgrade", wish, only_from=wishes.CHANGEABLE)
         except SealBroken as error:
             log.error("store %s: %s", name, error)
-            raise _sealed_by_another_key() from error
+            raise store_problems.sealed_by_another_key() from error
 
     async def rollback(self, actor: Actor, name: str, revision: int | None = None) -> StoreView:
         """Give a store back the release that `revision` was (None: the one before); its data stay as they are.
@@ -297,7 +273,7 @@ class Stores:
         if self.secrets_elsewhere:
             raise Problem(409, "The secrets of stores are kept in an external secret store: rotate them there.")
         if not parts:
-            raise _bad_input("secrets", f"Choose at least one of: {', '.join(Part)}.")
+            raise store_problems.bad_input("secrets", f"Choose at least one of: {', '.join(Part)}.")
         refused = refusals(self._database, actor.who, "store.rotate", name)
         async with refused, self._database.session() as session:
             store = await self._find(session, actor, name)
@@ -312,7 +288,7 @@ class Stores:
             raise Problem(409, "The store is being given new secrets already.", retry_after=1) from error
         except SealBroken as error:
             log.error("store %s: %s", name, error)
-            raise _sealed_by_another_key() from error
+            raise store_problems.sealed_by_another_key() from error
 
     async def events(self, actor: Actor, name: str, after: int = 0) -> builtins.list[EventView]:
         """The timeline, in the order in which things happened; `after`: only those with a greater id."""
@@ -323,7 +299,7 @@ class Stores:
                 .where(col(Event.store_id) == store.id, col(Event.id) > after)
                 .order_by(col(Event.at), col(Event.id))
             )
-            return [_event_view(event) for event in await session.exec(query)]
+            return [event_view(event) for event in await session.exec(query)]
 
     async def credentials(self, actor: Actor, name: str) -> Credentials:
         """How to sign in to the shop's admin; the timeline says that somebody looked."""
@@ -363,54 +339,20 @@ class Stores:
         async with self._database.session() as session:
             held = (await session.exec(select(Store).where(col(Store.name) == name))).first()
         if held is not None and held.state is State.DELETING:
-            return _being_deleted(name, wishes.undo_until(held)).detail
-        return _taken(name).detail if held else None
+            return store_problems.being_deleted(name, wishes.undo_until(held)).detail
+        return store_problems.taken(name).detail if held else None
 
     async def counts(self, actor: Actor, owner: str | None = None) -> dict[str, int]:
         """How many of the actor's stores (an administrator: of all, or of `owner`'s) stand in each state; `ALL`: that a
         list shows."""
-        shown = func.sum(case((_SHOWN, 1), else_=0))
-        query = select(Store.state, func.count(), shown).where(*_visible(actor)).group_by(col(Store.state))
+        shown = func.sum(case((SHOWN, 1), else_=0))
+        query = select(Store.state, func.count(), shown).where(*visible(actor)).group_by(col(Store.state))
         if owner is not None:
-            query = query.join(User, col(User.id) == col(Store.owner_id)).where(_owned_by(owner))
+            query = query.join(User, col(User.id) == col(Store.owner_id)).where(owned_by(owner))
         async with self._database.session() as session:
             found = {state: (count, of_all) for state, count, of_all in (await session.exec(query)).all()}
         numbers = {state.value: found.get(state, (0, 0))[0] for state in State}
         return {**numbers, ALL: sum(of_all for _, of_all in found.values())}
-
-    async def _look_ahead(self, session: AsyncSession, store: Store, room: Room | None) -> str | None:
-        """What a new store will have to wait for, told in its timeline as well; Problem 503 where that is refused."""
-        if room is None or self.capacity is None:
-            return None
-        on_the_way = await session.exec(
-            select(Store).where(col(Store.state).in_(IN_FLIGHT), col(Store.id) != store.id).order_by(Store.created_at)
-        )
-        needs = [(each.name, self.capacity.need(each.template, each.plan)) for each in on_the_way]
-        missing = look_ahead(room, needs, self.capacity.need(store.template, store.plan)).missing
-        if not missing:
-            return None
-        if self._settings.capacity == "refuse":
-            raise Problem(
-                503,
-                f"The cluster has no room for this store now. What is short: {'; '.join(missing)}.",
-                retry_after=ROOM_FREES_IN,
-                extra={"missing": list(missing)},
-            )
-        note = f"Accepted, will wait for capacity: {'; '.join(missing)}"
-        kind, at = "capacity.short", now()
-        event = Event(store_id=store.id, key=kind, at=at, kind=kind, message=note, level=Level.WARNING)
-        await add_events(session, [event])
-        return note
-
-    async def _full(self, session: AsyncSession) -> Problem:
-        """No place is free; one will be when the first store that is on its way is through."""
-        least, guess, most = PLACE_FREES_IN
-        frees_in = (await waiting.look(session, self._settings.at_once)).place_frees_in()
-        return Problem(
-            429,
-            f"{self._settings.in_flight} stores are being set up already. Try again in a moment.",
-            retry_after=guess if frees_in is None else min(max(frees_in, least), most),
-        )
 
     async def _wish(
         self,
@@ -439,11 +381,11 @@ class Stores:
                     except Moved:  # the engine was quicker: look again
                         continue
                     except wishes.TooLate as error:
-                        raise _not_undone(store) from error
+                        raise store_problems.not_undone(store) from error
                     except wishes.NothingNewer as error:
-                        raise _nothing_newer(store) from error
+                        raise store_problems.nothing_newer(store) from error
                     except wishes.NoRevision as error:
-                        raise _no_revision(store, error.there) from error
+                        raise store_problems.no_revision(store, error.there) from error
                     await audit.append(session, actor.who, action, store=store, detail=detail)
                     await session.commit()
                     self._tell(store)
@@ -454,7 +396,7 @@ class Stores:
     async def _find(self, session: AsyncSession, actor: Actor, name: str) -> Store:
         if not names.PATTERN.fullmatch(name):
             raise not_found()
-        store = (await session.exec(select(Store).where(col(Store.name) == name, *_visible(actor)))).first()
+        store = (await session.exec(select(Store).where(col(Store.name) == name, *visible(actor)))).first()
         if store is None:
             raise not_found()
         return store
@@ -465,130 +407,12 @@ class Stores:
             self.poke(store.name)
 
     async def _views(self, session: AsyncSession, stores: Sequence[Store]) -> builtins.list[StoreView]:
-        owners = await _emails(session, {store.owner_id for store in stores})
-        waits = await waiting.look(session, self._settings.at_once) if _any_in_flight(stores) else waiting.Waits()
-        conditions = {store.id: self.condition(store) for store in stores}
-        return [
-            StoreView.model_construct(  # a table's rows need no second validation
-                **{field: getattr(store, field) for field in _VIEWED},
-                destroy_at=_destroy_at(store),
-                owner=owners.get(store.owner_id, ""),
-                reason=_reason(store, conditions[store.id]),
-                health=conditions[store.id].health,
-                queue_position=waits.position(store),
-                eta_seconds=waits.seconds(store),
-                **_other_releases(store),
-            )
-            for store in stores
-        ]
+        return await views_of(session, stores, self.condition, self._settings.at_once)
 
 
 _UNREAD = (defer(col(Store.options)), defer(col(Store.inventory)))  # of a list: nobody looks at them
 _NO_SECRETS = ("admin-email", "database-user")  # among a store's secrets
-_VIEWED = StoreView.model_fields.keys() & Store.model_fields.keys() - {"reason", "destroy_at"}
-
-
-def _event_view(event: Event) -> EventView:
-    return EventView.model_construct(**{field: getattr(event, field) for field in EventView.model_fields})
-
-
-def _owned_by(email: str) -> Any:
-    return col(User.email) == email.replace("\0", "").lower()  # PostgreSQL takes none in a text
-
-
-def _destroy_at(store: Store) -> datetime | None:
-    """Of a store that `_SHOWN` leaves out."""
-    at = store.destroy_at if store.state is State.DELETING else None
-    return at if at and at > store.state_at else None
-
-
-def _visible(actor: Actor) -> builtins.list[Any]:
-    """The condition that leaves what the actor may see."""
-    return [] if actor.admin else [col(Store.owner_id) == actor.user_id]
 
 
 def _unknown(store: Store) -> Condition:
     return Condition(Health.UNKNOWN if store.state is State.READY else None)
-
-
-def _reason(store: Store, condition: Condition) -> ReasonView | None:
-    """Why it failed, which is kept, or what is the matter just now."""
-    if store.reason is not None:
-        return ReasonView.model_validate(store.reason)
-    return ReasonView.model_validate(condition.reason.as_dict()) if condition.reason else None
-
-
-def _other_releases(store: Store) -> dict[str, Any]:
-    """What it can be upgraded to and rolled back to, in a state in which that can be asked for."""
-    changeable = store.state in wishes.CHANGEABLE
-    to, earlier = store.upgrade_to, store.earlier
-    return {
-        "upgrade": UpgradeView(version=to) if changeable and to is not None else None,
-        "rollback": RollbackView.model_validate(earlier[0]) if changeable and earlier else None,
-    }
-
-
-def _any_in_flight(stores: Sequence[Store]) -> bool:
-    return any(store.state in IN_FLIGHT for store in stores)
-
-
-async def _emails(session: AsyncSession, ids: set[str]) -> dict[str, str]:
-    if not ids:
-        return {}
-    return dict((await session.exec(select(User.id, User.email).where(col(User.id).in_(ids)))).all())
-
-
-def _checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return Options.model_validate(options).model_dump(exclude_unset=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(["options", *(str(each)[:40] for each in first["loc"])])
-        raise _bad_input(place, f"{first['msg']}.") from None
-
-
-def _bad_input(field: str, sentence: str) -> Problem:
-    return Problem(422, sentence, extra={"errors": [{"field": field, "detail": sentence}]})
-
-
-def _taken(name: str) -> Problem:
-    return Problem(409, f"The name “{name}” is taken. Choose another name.")
-
-
-def _not_undone(store: Store) -> Problem:
-    if store.state is not State.DELETING:
-        return Problem(409, f"The store is {store.state}; only a deletion can be undone.")
-    return Problem(409, "The deletion cannot be undone any more: the store is being destroyed.")
-
-
-def _nothing_newer(store: Store) -> Problem:
-    if store.state is State.FAILED:
-        return Problem(409, "The store failed on its way to the newest release: retry it.")
-    return Problem(409, "There is nothing to upgrade to: the store has the newest release.")
-
-
-def _no_revision(store: Store, there: Collection[int]) -> Problem:
-    if not there:
-        return Problem(409, "There is no earlier release of this store to roll back to.")
-    numbers = ", ".join(str(each) for each in there)
-    return Problem(409, f"The store cannot be rolled back to this revision. Choose one of: {numbers}.")
-
-
-def _sealed_by_another_key() -> Problem:
-    return Problem(500, "The secrets were sealed with another key than the platform has.")
-
-
-def _being_deleted(name: str, until: datetime | None = None) -> Problem:
-    if until is not None:
-        seconds = max(0, round((until - now()).total_seconds()))
-        return Problem(
-            409,
-            f"A store called “{name}” was deleted and can be taken back until {until.astimezone(UTC):%H:%M} UTC. "
-            "Its name is free after that.",
-            retry_after=seconds + DELETION_TAKES,
-        )
-    return Problem(
-        409,
-        f"A store called “{name}” is still being deleted. Try again in a moment.",
-        retry_after=DELETION_TAKES,
-    )

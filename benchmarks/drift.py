@@ -18,8 +18,9 @@ from typing import Any
 
 from benchmarks.figures import show
 from benchmarks.on_cluster import KUBECONFIG, kubectl, missing, served_on_cluster, until_in_state
-from provisioning.cluster import KINDS, Cluster, Obj
+from provisioning.cluster import Cluster, Obj
 from provisioning.drift import differences
+from provisioning.kinds import KINDS
 
 EVERY = 0.02  # seconds between two looks
 REST = 0.3  # seconds between two changes

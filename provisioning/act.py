@@ -226,7 +226,8 @@ class Actor:
         if there is not None:
             if not objects.belongs_to(there, store.id):
                 return []
-            await self.delete_namespace(store)  # no watch shows one that has lost its labels
+            # No watch shows one that has lost its labels, so no step of its own deletes it.
+            await self._cluster.delete("Namespace", name, uid=there["metadata"]["uid"])
             return [f"namespace/{name}"]
         volumes, _ = await self._cluster.list_all("PersistentVolume")
         left = [volume for volume in volumes if self._held(volume, store)]

@@ -3,7 +3,8 @@
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from provisioning.cluster import Cluster, Kind
+from provisioning.cluster import Cluster
+from provisioning.kinds import Kind
 
 _SLICES = Kind("EndpointSlice", "discovery.k8s.io/v1", "endpointslices")
 

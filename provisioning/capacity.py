@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from provisioning import names
-from provisioning.cluster import Cluster, ClusterError, Kind, Obj
+from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.failures import PARTS, condition
+from provisioning.kinds import Kind
 from provisioning.plans import PLANS
 from provisioning.quantities import quantity
 from provisioning.templates import TEMPLATES, all_values

@@ -7,12 +7,12 @@ of every watched object would cost more CPU than all the rest.  What the cluster
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import aiohttp
+
+from provisioning.kinds import KINDS, Kind, listable, served
 
 if TYPE_CHECKING:
     from kubernetes.aio import client
@@ -29,50 +29,6 @@ _METADATA_ALONE = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JS
 LOG_SILENT = 600.0  # seconds
 RUN_WITHIN = 30.0  # seconds, for a command in a container
 ANSWER_WITHIN = aiohttp.ClientTimeout(total=20, connect=5)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of object and where the API keeps it."""
-
-    name: str
-    api_version: str
-    plural: str
-    namespaced: bool = True
-
-    def path(self, namespace: str | None = None, name: str | None = None) -> str:
-        path = f"/api/{self.api_version}" if "/" not in self.api_version else f"/apis/{self.api_version}"
-        if namespace and self.namespaced:
-            path += f"/namespaces/{quote(namespace, safe='')}"
-        path += f"/{self.plural}"
-        return f"{path}/{quote(name, safe='')}" if name else path
-
-
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("Namespace", "v1", "namespaces", namespaced=False),
-        Kind("PersistentVolume", "v1", "persistentvolumes", namespaced=False),
-        Kind("Node", "v1", "nodes", namespaced=False),
-        Kind("Pod", "v1", "pods"),
-        Kind("PersistentVolumeClaim", "v1", "persistentvolumeclaims"),
-        Kind("Service", "v1", "services"),
-        Kind("Secret", "v1", "secrets"),
-        Kind("ResourceQuota", "v1", "resourcequotas"),
-        Kind("LimitRange", "v1", "limitranges"),
-        Kind("Event", "v1", "events"),
-        Kind("StatefulSet", "apps/v1", "statefulsets"),
-        Kind("Deployment", "apps/v1", "deployments"),
-        Kind("Ingress", "networking.k8s.io/v1", "ingresses"),
-        Kind("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
-        Kind("Lease", "coordination.k8s.io/v1", "leases"),
-        Kind("IngressClass", "networking.k8s.io/v1", "ingressclasses", namespaced=False),
-        Kind("Certificate", "cert-manager.io/v1", "certificates"),  # where there is a cert-manager
-        Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
-        Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
-        Kind("PodMetrics", "metrics.k8s.io/v1beta1", "pods"),  # where there is a metrics server
-    )
-}
 
 
 class ClusterError(Exception):
@@ -153,23 +109,9 @@ class Cluster:
     async def kinds(self) -> list[Kind]:
         """Every kind that the cluster serves and that can be listed, in the version that each group prefers.
 
-        Two calls (aggregated discovery, Kubernetes 1.27 and newer).  A group whose server does not answer is left out.
+        Two calls.  A group whose server does not answer is left out.
         """
-        found: dict[tuple[str, str], Kind] = {}
-        for path in ("/api", "/apis"):
-            answer = await self._request("GET", path, accept=_DISCOVERY)
-            for group in answer.get("items") or []:
-                name = group["metadata"].get("name", "")
-                for version in group["versions"]:
-                    if version.get("freshness") == "Stale":
-                        continue
-                    api_version = f"{name}/{version['version']}" if name else version["version"]
-                    for resource in version.get("resources") or []:
-                        if "list" in resource["verbs"]:
-                            plural, kind = resource["resource"], resource["responseKind"]["kind"]
-                            namespaced = resource["scope"] == "Namespaced"
-                            found.setdefault((name, plural), Kind(kind, api_version, plural, namespaced))
-        return list(found.values())
+        return served([await self._request("GET", path, accept=_DISCOVERY) for path in ("/api", "/apis")])
 
     async def listable(self, kinds: Iterable[Kind], namespace: str = "default") -> list[Kind]:
         """Those of `kinds` that we may list in `namespace`, so that what is not permitted need not be tried.
@@ -184,11 +126,7 @@ class Cluster:
             if error.away:
                 raise
             return list(kinds)
-        status = answer.get("status") or {}
-        rules = [rule for rule in status.get("resourceRules") or [] if not rule.get("resourceNames")]
-        if status.get("incomplete"):
-            return list(kinds)
-        return [kind for kind in kinds if any(_may_list(rule, kind) for rule in rules)]
+        return listable(kinds, answer.get("status") or {})
 
     async def pages(self, kind: str, selector: str = "") -> AsyncGenerator[tuple[list[Obj], str], None]:
         """As `list_all`, a few hundred objects at a time, so that a large list never is in memory as a whole.
@@ -433,12 +371,6 @@ class Cluster:
         if response.status >= 400:
             raise await _failure(response)
         return response
-
-
-def _may_list(rule: Obj, kind: Kind) -> bool:
-    group = kind.api_version.rpartition("/")[0]
-    asked = (("verbs", "list"), ("apiGroups", group), ("resources", kind.plural))
-    return all({"*", each} & set(rule.get(part) or ()) for part, each in asked)
 
 
 def _kind(kind: str | Kind) -> Kind:

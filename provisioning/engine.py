@@ -22,12 +22,13 @@ from provisioning.cache import Cache
 from provisioning.changes import Changes
 from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database, Moved
+from provisioning.engine_options import EngineOptions
 from provisioning.health import Condition, Health
 from provisioning.helm import Helm
 from provisioning.home import Home
 from provisioning.leader import Alone, Leader
 from provisioning.models import Store, StoreSecret
-from provisioning.reconcile import EngineOptions, Reconciler
+from provisioning.reconcile import Reconciler
 from provisioning.record import Recorder
 from provisioning.states import State
 from provisioning.workqueue import WorkQueue
@@ -238,7 +239,7 @@ class Engine:
             self._version = await self._cluster.server_version()
             self._node_count = len((await self._cluster.list_all("Node"))[0])
         with contextlib.suppress(ClusterError):
-            if await self._reconciler.learn_api_servers():
+            if await self._reconciler.demand.learn_api_servers():
                 self._settled.clear()
 
     def objects(self, name: str) -> list[Obj]:

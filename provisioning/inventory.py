@@ -14,8 +14,9 @@ from datetime import datetime
 from shlex import quote
 from typing import Any
 
-from provisioning.cluster import KINDS, Cluster, ClusterError, Kind, Obj
+from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.failures import Reason, causes, condition, time_of
+from provisioning.kinds import KINDS, Kind
 from provisioning.models import now
 from provisioning.quantities import quantity
 

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from provisioning.authorities import trusted
+
 
 class Problem(StrEnum):
     """Where on the way to the shop it ended."""
@@ -37,11 +39,9 @@ class Probe:
     def __init__(self, ingress_url: str | None = None) -> None:
         """`ingress_url`: where the ingress is reached when the stores' names do not lead there."""
         self._ingress_url = ingress_url
-        trusted = httpx.create_ssl_context(trust_env=False)
-        trusted.load_default_certs()  # beside the public authorities, those of this machine, or of SSL_CERT_FILE
         # Redirects are not followed: a shop could otherwise send us anywhere.
         self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(5, connect=2), follow_redirects=False, trust_env=False, verify=trusted
+            timeout=httpx.Timeout(5, connect=2), follow_redirects=False, trust_env=False, verify=trusted()
         )
 
     async def ask(self, url: str) -> Answer:

@@ -7,24 +7,24 @@ mended) only paces the work, see `memory`.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from provisioning import api_servers, destruction, names, renewal
+from provisioning import destruction, names
 from provisioning.act import Actor, Foreign
 from provisioning.cache import Cache
 from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database
-from provisioning.decide import Do, Limits, Observed, Step, decide
+from provisioning.decide import Do, Observed, Step, decide
+from provisioning.demand import Demand
 from provisioning.destruction import desired_of
+from provisioning.engine_options import EngineOptions
 from provisioning.failures import Reason, nearer, of_kind
 from provisioning.failures.causes import DATABASE_REFUSES
 from provisioning.failures.steps import finding_of
-from provisioning.fence import Fence
 from provisioning.front_door import FrontDoor
 from provisioning.helm import Helm, HelmError
 from provisioning.inventory import held, held_reason
@@ -36,13 +36,13 @@ from provisioning.observe import observe
 from provisioning.record import Recorder
 from provisioning.release import Release, history
 from provisioning.renewal import Renewal
-from provisioning.rotation import Held, Stage, can_be_told
-from provisioning.secrets import SealBroken, Sealer
+from provisioning.rotation import Stage, can_be_told
+from provisioning.secrets import SealBroken
 from provisioning.shop_log import ShopLog
 from provisioning.states import State
 from provisioning.templates import secrets_elsewhere
 from provisioning.upgrades import standing
-from provisioning.wanted import Wanted, wanted
+from provisioning.wanted import Wanted
 from provisioning.wellbeing import Again, Wellbeing
 
 log = logging.getLogger(__name__)
@@ -53,19 +53,6 @@ LONGEST_PAUSE = 15.0  # seconds between two tries of a step that fails
 MENDED_AGAIN = 600.0  # seconds in which the same drift anew is somebody's doing, and mended ever more slowly
 LONGEST_TUG = 300.0  # seconds between two mendings of what somebody keeps changing
 HELD_AFTER = 10.0  # seconds that a deletion stands still before it is asked what holds it
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """What the engine is told from outside."""
-
-    installation: str
-    sealer: Sealer
-    overlay: Mapping[str, Any] = field(default_factory=dict)  # values laid over the chart's, for every store
-    fence: Fence = field(default_factory=Fence)  # who may talk to shops, and to whom they may
-    ingress_url: str | None = None  # where shops are asked, when their names do not lead there
-    slots: int = 5  # stores being provisioned at once
-    limits: Limits = field(default_factory=Limits)
 
 
 class Reconciler:
@@ -84,13 +71,13 @@ class Reconciler:
         """`may_act`: asked right before each step."""
         self._database, self._cluster, self._cache, self._may_act = database, cluster, cache, may_act
         self._recorder, self._options = recorder, options
+        self.demand = Demand(cluster, options)
         self._actor = Actor(cluster, cache, helm, options.limits.helm.total_seconds())
         self._front_door = FrontDoor(cluster, options.ingress_url)
         self._shop_log = ShopLog(cluster, recorder)
         self._helm_places = asyncio.Semaphore(HELM_AT_ONCE)
         self._memory: dict[str, Memory] = {}  # by name
-        self._fence = options.fence
-        self._renewal = Renewal(database, cluster, cache, options.sealer)
+        self._renewal = Renewal(database, cluster, cache, options.sealer, self._actor, recorder, self.demand)
         self.wellbeing = Wellbeing(cache, recorder, self._memory, options.limits)
         self._under_way, self._idle = 0, asyncio.Event()  # steps, and whether there is none
         self._idle.set()
@@ -105,17 +92,6 @@ class Reconciler:
     def forget(self) -> None:
         """Others have acted meanwhile: what is remembered is of no use."""
         self._memory.clear()
-
-    async def learn_api_servers(self) -> bool:
-        """Where they are: what a list of ways out leaves shut.  Whether that is another answer than before.
-
-        Raises ClusterError.
-        """
-        if not self._options.fence.ways:
-            return False
-        before, found = self._fence, await api_servers.addresses(self._cluster)
-        self._fence = replace(before, api_servers=found)
-        return self._fence != before
 
     def hurry(self, name: str) -> None:
         """Somebody wished something of the store: no pause holds any more."""
@@ -132,9 +108,7 @@ class Reconciler:
             again(store.name, pause)
             return False
         try:
-            if not self._fence.api_servers:
-                await self.learn_api_servers()
-            wish = await self._wanted(session, store)
+            wish = await self.demand.of(session, store)
         except ClusterError as error:
             log.warning("store %s: %s", store.name, error, extra={"store": store.id})
             memory.not_before = clock() + LONGEST_PAUSE
@@ -161,14 +135,6 @@ class Reconciler:
         memory = self._memory.setdefault(store.name, Memory())
         memory.begin(store.state_at, self._options.limits)
         return memory
-
-    async def _wanted(self, session: AsyncSession, store: Store) -> Wanted:
-        secrets: dict[str, str] = {}
-        present = Held()
-        if store.state is not State.DELETING:  # which needs none, and must not fail of a key that was lost
-            secrets, present = await renewal.held(session, self._options.sealer, store)
-        wish = wanted(store, self._options.installation, secrets, self._options.overlay, self._fence)
-        return replace(wish, held=present)
 
     async def _step(
         self, session: AsyncSession, store: Store, wish: Wanted, memory: Memory, again: Again
@@ -297,7 +263,9 @@ class Reconciler:
                 again(store.name, 0.5)
                 return False
             case Do.MAKE_LOGIN | Do.PREPARE_SECRETS | Do.RESTART_SHOP | Do.RETIRE_SECRETS:
-                await self._renew(session, store, wish, step.do, memory, again)
+                if await self._renewal.take(session, store, wish, step.do, memory):
+                    self._recorder.publish(store)
+                    again(store.name, 0.1)  # the next look, at once, is by what it changed
                 return False
             case Do.PROBE:
                 return await self._ask(session, store, memory, again)
@@ -324,45 +292,6 @@ class Reconciler:
                 return False
             case Do.REMOVE:
                 return await self._remove(session, store, again)
-        return True
-
-    async def _renew(
-        self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: Memory, again: Again
-    ) -> None:
-        """One step of a rotation; the next look, at once, is by what it changed.  Raises ClusterError."""
-        try:
-            done = await self._take_step(session, store, wish, do, memory)
-        except ClusterError as error:
-            await self._tell_waiting(session, store, wish, str(error))
-            raise
-        if done:
-            self._recorder.publish(store)
-            again(store.name, 0.1)
-        else:
-            await self._tell_waiting(session, store, wish, "the shop has to be upgraded first")
-
-    async def _tell_waiting(self, session: AsyncSession, store: Store, wish: Wanted, why: str) -> None:
-        said = f"New secrets wait: {why}"[:300]
-        event = line(store, "secrets.waiting", said, Level.WARNING, key=str(wish.held.generation))
-        await self._recorder.tell(session, store, event)
-
-    async def _take_step(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: Memory) -> bool:
-        """Whether it could be taken."""
-        there = self._cache.objects(wish.name)
-        match do:
-            case Do.MAKE_LOGIN:
-                memory.replaced.update(await self._renewal.make_login(session, store, there))
-                memory.login_made = clock()
-                said = "PostgreSQL did not know the shop's password: it was set again"
-                await self._recorder.tell(session, store, line(store, "repaired", said, Level.WARNING, key=stamp()))
-            case Do.PREPARE_SECRETS:
-                if not await self._renewal.prepare(session, store, there):
-                    return False
-                await self._actor.apply(await self._wanted(session, store))
-            case Do.RESTART_SHOP:
-                await self._renewal.restart(store, wish.held)
-            case Do.RETIRE_SECRETS:
-                await self._renewal.retire(session, store, wish.held)
         return True
 
     async def _mend(

@@ -16,7 +16,8 @@ from functools import lru_cache
 
 import yaml
 
-from provisioning.cluster import KINDS, Obj
+from provisioning.cluster import Obj
+from provisioning.kinds import KINDS
 
 TYPE = "helm.sh/release.v1"
 FIELD_MANAGER = "helm"  # under which Helm applies

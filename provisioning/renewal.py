@@ -12,28 +12,74 @@ from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from provisioning import audit, names, rotation
+from provisioning.act import Actor
 from provisioning.cache import Cache
-from provisioning.cluster import Cluster, Obj
+from provisioning.cluster import Cluster, ClusterError, Obj
 from provisioning.database import Database, Moved, add_events
+from provisioning.decide import Do
+from provisioning.demand import Demand, held
 from provisioning.failures import condition, of_kind
+from provisioning.lines import line, stamp
+from provisioning.memory import Memory, clock
 from provisioning.models import Event, Level, Store, StoreSecret, now
+from provisioning.record import Recorder
 from provisioning.rotation import Held
 from provisioning.secrets import Sealer
-
-
-async def held(session: AsyncSession, sealer: Sealer, store: Store) -> tuple[dict[str, str], Held]:
-    """A store's secrets that are in force, opened, and how far new ones are.  Raises SealBroken."""
-    row = await session.get_one(StoreSecret, store.id, populate_existing=True)
-    values = sealer.unseal(row.sealed)
-    asked, login = row.next is not None, rotation.login_of(values)
-    return values, Held(row.generation, asked, login, row.former_login, row.granted_on)
+from provisioning.wanted import Wanted
 
 
 class Renewal:
     """The steps."""
 
-    def __init__(self, database: Database, cluster: Cluster, cache: Cache, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        database: Database,
+        cluster: Cluster,
+        cache: Cache,
+        sealer: Sealer,
+        actor: Actor,
+        recorder: Recorder,
+        demand: Demand,
+    ) -> None:
         self._database, self._cluster, self._cache, self._sealer = database, cluster, cache, sealer
+        self._actor, self._recorder, self._demand = actor, recorder, demand
+
+    async def take(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: Memory) -> bool:
+        """One step of a rotation.  Whether it could be taken; where not, the timeline says what new secrets wait for.
+
+        Raises ClusterError, Foreign, SealBroken or Moved.
+        """
+        try:
+            done = await self._take(session, store, wish, do, memory)
+        except ClusterError as error:
+            await self._tell_waiting(session, store, wish.held, str(error))
+            raise
+        if not done:
+            await self._tell_waiting(session, store, wish.held, "the shop has to be upgraded first")
+        return done
+
+    async def _take(self, session: AsyncSession, store: Store, wish: Wanted, do: Do, memory: Memory) -> bool:
+        there = self._cache.objects(wish.name)
+        match do:
+            case Do.MAKE_LOGIN:
+                memory.replaced.update(await self.make_login(session, store, there))
+                memory.login_made = clock()
+                said = "PostgreSQL did not know the shop's password: it was set again"
+                await self._recorder.tell(session, store, line(store, "repaired", said, Level.WARNING, key=stamp()))
+            case Do.PREPARE_SECRETS:
+                if not await self.prepare(session, store, there):
+                    return False
+                await self._actor.apply(await self._demand.of(session, store))
+            case Do.RESTART_SHOP:
+                await self.restart(store, wish.held)
+            case Do.RETIRE_SECRETS:
+                await self.retire(session, store, wish.held)
+        return True
+
+    async def _tell_waiting(self, session: AsyncSession, store: Store, present: Held, why: str) -> None:
+        said = f"New secrets wait: {why}"[:300]
+        event = line(store, "secrets.waiting", said, Level.WARNING, key=str(present.generation))
+        await self._recorder.tell(session, store, event)
 
     async def make_login(self, session: AsyncSession, store: Store, there: Sequence[Obj]) -> list[str]:
         """Have a database that does not know the login know it; pods that it refused start again at once: their uids.
@@ -75,7 +121,9 @@ class Renewal:
             statements += await asyncio.to_thread(rotation.set_admin_password, new)
         if statements:
             await self._tell_database(session, store, rotation.script(statements))
-        event = _line(store, present.generation + 1, "secrets.prepared", "New secrets in place: the shop restarts")
+        event = _secrets_line(
+            store, present.generation + 1, "secrets.prepared", "New secrets in place: the shop restarts"
+        )
         in_force: dict[str, Any] = {"sealed": row.next, "next": None, "generation": present.generation + 1}
         if other_login:
             in_force["granted_on"] = rotation.volume_of(there)
@@ -94,7 +142,7 @@ class Renewal:
             closing = rotation.script(rotation.close_login(former), rotation.cut_off(former))
             await self._tell_database(session, store, closing)
         said = "Secrets rotated: the old ones are refused"
-        event = _line(store, present.generation, "secrets.rotated", said, Level.SUCCESS)
+        event = _secrets_line(store, present.generation, "secrets.rotated", said, Level.SUCCESS)
         await self._write(session, store, present, event, former_login=None)
 
     async def _tell_database(self, session: AsyncSession, store: Store, script: str) -> None:
@@ -123,6 +171,6 @@ class Renewal:
             await session.commit()
 
 
-def _line(store: Store, generation: int, kind: str, message: str, level: Level = Level.INFO) -> Event:
+def _secrets_line(store: Store, generation: int, kind: str, message: str, level: Level = Level.INFO) -> Event:
     key = f"{kind}:{generation}"
     return Event(store_id=store.id, key=key, at=now(), kind=kind, message=message, level=level)

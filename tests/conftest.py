@@ -71,6 +71,7 @@ def collected() -> Iterator[None]:
         if os.environ.get("KUBECONFIG"):  # asyncio leaves sockets of handshakes that are cut off to the collector
             warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+    gc.freeze()  # what is left is no garbage, and need not be looked at after the next file again
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.access import CurrentActor, CurrentServices, StoreName, refusals
 from app.api.stream import follow
 from app.listing import Sort
-from app.stores import AcceptedToWait, EventView, StorePage, StoreView
+from app.store_views import AcceptedToWait, EventView, StorePage, StoreView
 from provisioning import names
 from provisioning.health import Health
 from provisioning.rotation import Part

@@ -17,7 +17,7 @@ from app.actor import Actor
 from app.problems import Problem
 from app.services import Services
 from app.sign_in import actor_of
-from app.stores import EventView, StoreView
+from app.store_views import EventView, StoreView
 from provisioning.changes import Change
 
 HEARTBEAT = 15.0  # seconds: shorter than the patience of the proxies in between

@@ -5,20 +5,20 @@ from typing import Any
 
 from fastapi import Response
 
-from app import texts
 from app.actor import Actor, Scope
 from app.pages.frame import Frame, page
 from app.pages.live import Live
 from app.problems import Problem
 from app.services import Services
 from app.sign_in import known_browser
+from app.texts import account as texts
 from app.tokens import NewToken
 from components.account import AccountSettings
 from provisioning.models import now
 
 
 def register(services: Services, live: Live) -> None:
-    @page(services, live, "/account", texts.DOCUMENT_TITLES["account"])
+    @page(services, live, "/account", texts.DOCUMENT_TITLE)
     async def account(frame: Frame) -> Response | None:
         await AccountPage(frame).build()
         return None

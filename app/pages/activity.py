@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 
-from app import texts
 from app.actor import Actor
 from app.audit import AuditFilter, AuditPage, Chain
 from app.pages.frame import Frame, page
@@ -17,6 +16,7 @@ from app.pages.live import Live
 from app.pages.missing import render_missing
 from app.services import Services
 from app.statistics import Span
+from app.texts import activity as texts
 from components.activity_list import ActivityList, ActivityQuery, Entries
 from provisioning.models import Outcome, now
 
@@ -26,7 +26,7 @@ LEAST_WALK = 5_000  # entries that are walked along on a visit, unasked
 
 
 def register(services: Services, live: Live) -> None:
-    @page(services, live, "/activity", texts.DOCUMENT_TITLES["activity"])
+    @page(services, live, "/activity", texts.DOCUMENT_TITLE)
     async def activity(frame: Frame) -> Response | None:
         if not frame.reader.admin:
             return HTMLResponse(render_missing("page"), 404)

@@ -9,7 +9,6 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from nicegui import Client, ui
 
-from app import texts
 from app.actor import Actor
 from app.pages.live import Live
 from app.pages.missing import failure_id, render_missing
@@ -18,6 +17,8 @@ from app.problems import Problem
 from app.services import Services
 from app.sign_in import actor_of, sign_in_address
 from app.status import ClusterStatus
+from app.texts import frame as texts
+from app.texts.amounts import count
 from components import theme
 
 Answer = TypeVar("Answer")
@@ -144,7 +145,7 @@ def cluster_line(status: ClusterStatus) -> theme.Cluster:
         version = (status.version or "").lstrip("v").partition("+")[0]
         parts = [t["sandbox_line"] if status.sandbox else "", f"Kubernetes {version}" if version else ""]
         if status.node_count is not None:
-            parts.append(texts.count(t["nodes"], status.node_count))
+            parts.append(count(t["nodes"], status.node_count))
         line, notice = " · ".join(part for part in parts if part) or t["connected"], ""
     elif status.cluster == "connecting":
         line, notice = t["connecting"], ""

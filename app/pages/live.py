@@ -19,8 +19,7 @@ from app.listing import Look
 from app.pages.open_pages import OpenPages
 from app.services import Services
 from app.status import ClusterStatus
-from app.store_views import EventView
-from app.stores import StoreView
+from app.store_views import EventView, StoreView
 from components.stepper import Mark, share_done, steps
 from provisioning.changes import Change
 from provisioning.states import State

@@ -8,8 +8,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
-from app import texts
 from app.guard import broke_off
+from app.texts import missing as texts
 from components import theme
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -6,9 +6,9 @@ only when it says so.
 
 from typing import TYPE_CHECKING
 
-from app import texts
 from app.pages.live import Batch
-from app.stores import StoreView
+from app.store_views import StoreView
+from app.texts import notifications as texts
 from components.store_notifications import StoreNotifications
 from provisioning.states import IN_FLIGHT, State
 

@@ -15,7 +15,6 @@ from fastapi import Response
 from fastapi.responses import HTMLResponse
 from nicegui import html
 
-from app import texts
 from app.actor import Actor
 from app.pages.frame import Frame, page
 from app.pages.live import Batch, Live
@@ -24,7 +23,8 @@ from app.pages.stores import due
 from app.platform import Now, Orphans
 from app.services import Services
 from app.statistics import KEPT, Figures, Span
-from app.stores import StoreView
+from app.store_views import StoreView
+from app.texts import platform as texts
 from components.at_work import AtWork
 from components.chart import Chart, Plot, Series
 from components.figures import Figures as FiguresElement
@@ -35,7 +35,7 @@ TIME_GOES_BY = 60.0  # seconds after which the figures are others though nothing
 
 
 def register(services: Services, live: Live) -> None:
-    @page(services, live, "/platform", texts.DOCUMENT_TITLES["platform"])
+    @page(services, live, "/platform", texts.DOCUMENT_TITLE)
     async def platform(frame: Frame) -> Response | None:
         if not frame.reader.admin:
             return HTMLResponse(render_missing("page"), 404)

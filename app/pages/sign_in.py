@@ -2,15 +2,20 @@
 password: plain HTML, there at once and without script."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
-from app import texts
 from app.pages.missing import render_missing
 from app.settings import SMALLEST_PASSWORD
+from app.texts import sign_in as texts
 from components import theme
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+Link = Literal["invitation", "password"]
+"""What a link that somebody was sent is for: its path, and a key of `missing.MISSING`."""
+
+_LINKS: dict[Link, dict[str, str]] = {"invitation": texts.INVITATION, "password": texts.NEW_PASSWORD}
 
 
 def render_sign_in(error: str | None, email: str, next: str, provider: str = "") -> str:
@@ -28,18 +33,12 @@ def render_setup(token: str, error: str | None, email: str = "") -> str:
     return _form(texts.SETUP, "/setup", error, email, {"token": token}, new=True)
 
 
-def render_invitation(token: str, email: str | None, error: str | None = None) -> str:
-    """The form behind an invitation, for the address that it is bound to; None: it cannot be used."""
+def render_link(kind: Link, token: str, email: str | None, error: str | None = None) -> str:
+    """The form behind a link by which somebody chooses a password, for the address that it is bound to; None: the link
+    cannot be used."""
     if email is None:
-        return render_missing("invitation")
-    return _form(texts.INVITATION, "/invitation", error, email, {"token": token}, new=True, bound=True)
-
-
-def render_password(token: str, email: str | None, error: str | None = None) -> str:
-    """The form behind a link for another password; None: it cannot be used."""
-    if email is None:
-        return render_missing("password")
-    return _form(texts.NEW_PASSWORD, "/password", error, email, {"token": token}, new=True, bound=True)
+        return render_missing(kind)
+    return _form(_LINKS[kind], f"/{kind}", error, email, {"token": token}, new=True, bound=True)
 
 
 def _form(

@@ -13,7 +13,6 @@ from fastapi import Response
 from fastapi.responses import HTMLResponse
 from nicegui import html
 
-from app import texts
 from app.inside_views import PartsView, UsageView
 from app.pages import store_facts
 from app.pages.frame import Frame, page
@@ -21,7 +20,10 @@ from app.pages.live import Batch, Live
 from app.pages.missing import render_missing
 from app.problems import Problem
 from app.services import Services
-from app.stores import EventView, StoreView
+from app.store_views import EventView, StoreView
+from app.texts import store as texts
+from app.texts.amounts import MINUTES, MOMENT, count
+from app.texts.failures import FAILURE
 from components.about import About
 from components.confirm_dialog import ConfirmDialog
 from components.delete_dialog import DeleteDialog
@@ -46,7 +48,7 @@ PAUSE = 0.5  # seconds between two looks inside
 
 
 def register(services: Services, live: Live) -> None:
-    @page(services, live, "/stores/{name}", texts.DOCUMENT_TITLES["store"])
+    @page(services, live, "/stores/{name}", texts.DOCUMENT_TITLE)
     async def store(frame: Frame) -> Response | None:
         name = frame.request.path_params["name"]
         inside = services.inside
@@ -80,7 +82,7 @@ class StorePage:
         self._day = False
         self._asked_revision: int | None = None  # to which a rollback was offered
         self._stale = asyncio.Event()  # there may be something new inside
-        frame.client.title = texts.DOCUMENT_TITLES["store"].replace("{name}", store.name)
+        frame.client.title = texts.DOCUMENT_TITLE.replace("{name}", store.name)
         self._place = html.div()
         with self._place:
             self._draw(parts, usage)
@@ -96,7 +98,7 @@ class StorePage:
         self._header = StoreHeader(facts, t, on_delete=self._ask_deletion, on_undo=self._undo)
         self._update = UpdateNotice(store_facts.update(store), texts.UPDATE, on_upgrade=self._ask_upgrade)
         self._stepper = Stepper(self._steps(), t, label=t["progress"])
-        self._failure = Failure(self._reason(), texts.FAILURE, on_retry=self._retry, on_rollback=self._ask_rollback)
+        self._failure = Failure(self._reason(), FAILURE, on_retry=self._retry, on_rollback=self._ask_rollback)
         lines = [store_facts.line(event) for event in self._events[-store_facts.MOST_LINES :]]
         with html.div().classes("columns"):
             with html.section():
@@ -236,7 +238,7 @@ class StorePage:
     def _ask_deletion(self) -> None:
         minutes = self._frame.services.settings.undo_minutes
         words = texts.DELETE_WITH_UNDO if minutes and not self._is_stopped() else texts.DELETE
-        time = texts.count(texts.MINUTES, round(minutes)) if minutes >= 1 else texts.MOMENT
+        time = count(MINUTES, round(minutes)) if minutes >= 1 else MOMENT
         self._dialog.open({**words, "text": words["text"].replace("{time}", time)})
 
     async def _undo(self) -> None:

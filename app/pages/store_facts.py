@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from app import texts
 from app.inside_views import PartsView, UsageView
 from app.pages.stores import due
-from app.stores import EventView, StoreView
+from app.store_views import EventView, StoreView
+from app.texts import store as texts
+from app.texts.failures import FAILURE, FAILURE_PLAIN, WAITING
+from app.texts.stores import STORES
 from components.stepper import Mark, other_release, total
 from provisioning import names
 from provisioning.failures import ADMIN
@@ -29,12 +31,12 @@ def facts(store: StoreView, events: Sequence[EventView]) -> dict[str, Any]:
     template = TEMPLATES[store.template].title if store.template in TEMPLATES else store.template
     note = ""
     if store.state is State.REQUESTED and store.queue_position:
-        note = texts.STORES["queue"].replace("{n}", str(store.queue_position))
+        note = STORES["queue"].replace("{n}", str(store.queue_position))
     changes_release = store.state is not State.DELETING and other_release(marks(events)) is not None
     if store.state is State.FAILED and changes_release:
         note = texts.STORE["release_failed"]
     elif waits(store):
-        note = texts.WAITING[store.reason.code] if store.reason else ""
+        note = WAITING[store.reason.code] if store.reason else ""
     return {
         "name": store.name,
         "state": store.state.value,
@@ -112,8 +114,8 @@ def failure(store: StoreView, *, admin: bool, late_at: datetime | None = None) -
     hint, command = split_hint(reason.hint)
     command = command or _describe(store.name, reason.evidence)
     if not admin and reason.who == ADMIN:  # it is not theirs to try
-        hint, command = texts.FAILURE["ask_admin_passing" if passing else "ask_admin"], ""
-    words = texts.FAILURE["report"]
+        hint, command = FAILURE["ask_admin_passing" if passing else "ask_admin"], ""
+    words = FAILURE["report"]
     report = [
         f"{words['store']}: {store.name} ({store.url})",
         f"{words['state']}: {store.state.value}",
@@ -124,7 +126,7 @@ def failure(store: StoreView, *, admin: bool, late_at: datetime | None = None) -
     ]
     return {
         "message": reason.message,
-        "plain": texts.FAILURE_PLAIN.get(reason.code, ""),
+        "plain": FAILURE_PLAIN.get(reason.code, ""),
         "who": reason.who,
         "hint": hint,
         "command": command if admin else "",

@@ -7,14 +7,15 @@ from functools import partial
 
 from fastapi import Response
 
-from app import texts
 from app.actor import Actor
 from app.limits import Standing
 from app.listing import Sort
 from app.pages.frame import Frame, page
 from app.pages.live import Batch, Happening, Live, happening
 from app.services import Services
-from app.stores import StoreView
+from app.store_views import StoreView
+from app.texts import stores as texts
+from app.texts.amounts import MINUTES, MOMENT, count
 from components.bulk_dialog import BulkDialog, Outcome
 from components.create_dialog import Choice, CreateDialog, Situation, Wish
 from components.store_list import PAGE, Answered, Changed, Known, Part, Query, Row, StoreList
@@ -30,7 +31,7 @@ CURRENCIES = ("eur", "usd", "gbp", "chf", "sek", "dkk", "nok", "pln", "czk", "ca
 
 
 def register(services: Services, live: Live) -> None:
-    @page(services, live, "/", texts.DOCUMENT_TITLES["stores"])
+    @page(services, live, "/", texts.DOCUMENT_TITLE)
     async def stores(frame: Frame) -> Response | None:
         await _build(frame)
         return None
@@ -110,7 +111,7 @@ async def _build(frame: Frame) -> None:
         load=load_more,
     )
     BulkDialog(
-        undo=texts.count(texts.MINUTES, round(minutes)) if minutes >= 1 else texts.MOMENT if minutes else "",
+        undo=count(MINUTES, round(minutes)) if minutes >= 1 else MOMENT if minutes else "",
         texts=texts.BULK,
         act={"retry": retry, "upgrade": upgrade, "delete": delete, "undo": undo},
     )

@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 
-from app import texts
 from app.actor import Actor
 from app.pages.frame import Frame, page
 from app.pages.live import Live
 from app.pages.missing import render_missing
 from app.problems import Problem
 from app.services import Services
+from app.texts import users as texts
 from app.users import UserPage, UserView
 from components.people import People
 
@@ -21,7 +21,7 @@ PAGE = 50  # people at a time
 
 
 def register(services: Services, live: Live) -> None:
-    @page(services, live, "/users", texts.DOCUMENT_TITLES["users"])
+    @page(services, live, "/users", texts.DOCUMENT_TITLE)
     async def users(frame: Frame) -> Response | None:
         if not frame.reader.admin:
             return HTMLResponse(render_missing("page"), 404)

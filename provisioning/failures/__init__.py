@@ -7,6 +7,7 @@ and what a READY store is degraded by.
 A finding speaks of now: an event counts only while what it speaks of is still so (the claim still pending, the pod
 still not running), and only if it is of this attempt.  So what is only history is no finding.
 
+    cause        what is known of a cause, and how a rule says that it saw it
     causes       every cause, as data: who can mend it, what to try (docs/failures.md is made of it)
     reading      how objects are read, and their words made fit to be shown
     pods, placement, volumes, refusals, logs, front_door

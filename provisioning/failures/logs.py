@@ -8,7 +8,7 @@ import re
 
 from provisioning.cluster import Obj
 from provisioning.failures import causes
-from provisioning.failures.causes import Cause
+from provisioning.failures.cause import Cause
 from provisioning.failures.reading import clean, line, names_of, part_of
 from provisioning.failures.reason import Finding
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from provisioning.cluster import Obj
 from provisioning.failures import causes
-from provisioning.failures.causes import Cause
+from provisioning.failures.cause import Cause
 from provisioning.failures.reading import (
     condition,
     counted,

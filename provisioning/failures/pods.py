@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from provisioning.cluster import Obj
 from provisioning.failures import causes
-from provisioning.failures.causes import Cause
+from provisioning.failures.cause import Cause
 from provisioning.failures.logs import cause_of, telling_lines
 from provisioning.failures.reading import (
     containers,

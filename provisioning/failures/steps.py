@@ -5,7 +5,7 @@ import re
 from provisioning.act import Foreign
 from provisioning.cluster import ClusterError
 from provisioning.failures import causes
-from provisioning.failures.causes import Cause
+from provisioning.failures.cause import Cause
 from provisioning.failures.reading import clean
 from provisioning.failures.reason import Finding
 from provisioning.failures.refusals import refusal_of, unreachable

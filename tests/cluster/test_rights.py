@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.cache import WATCHED
-from provisioning.cluster import KINDS
+from provisioning.kinds import KINDS
 from tests.cluster.audit_log import Call, calls
 from tests.integration.charts import Obj, rendered
 

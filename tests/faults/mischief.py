@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from provisioning import models
-from provisioning.cluster import KINDS, Cluster, ClusterError, Obj
+from provisioning.cluster import Cluster, ClusterError, Obj
+from provisioning.kinds import KINDS
 from provisioning.sandbox import ApiFault, CrashFault, ImageFault, KubeletFault, Sandbox, UnreadyFault
 from tests.faults.ends import helms
 

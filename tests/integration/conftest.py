@@ -57,11 +57,12 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def empty_database(postgres_server: str) -> Iterator[str]:
+def empty_database(postgres_server: str, like: str = "template1") -> Iterator[str]:
+    """A database of that server, gone afterwards.  `like`: the one that it is a copy of."""
     server, name = make_url(postgres_server), f"test_{uuid.uuid4().hex}"
     plain = server.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
         yield server.set(database=name).render_as_string(hide_password=False)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -73,30 +74,42 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> Iterator[str]:
+    """The name of a database at the newest revision, to be copied: quicker than to migrate for each test."""
+    with empty_database(postgres_server) as url:
+        asyncio.run(_migrate(url))
+        name = make_url(url).database
+        assert name
+        yield name
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    await migrate(database)
+    await database.close()
+
+
 BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
 """For tests of what the two might do differently."""
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database: SQLite, unless the test asks for both kinds."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database: SQLite, unless the test asks for both kinds; PostgreSQL's is migrated."""
     if getattr(request, "param", "sqlite") == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path}/storefleet.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+        yield f"sqlite+aiosqlite:///{tmp_path}/storefleet.db"
+    else:
+        migrated = request.getfixturevalue("migrated_postgres")
+        with empty_database(request.getfixturevalue("postgres_server"), like=migrated) as url:
+            yield url
 
 
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file at the newest revision, to be copied: quicker than to migrate for each test."""
     file = tmp_path_factory.mktemp("migrated") / "storefleet.db"
-
-    async def make() -> None:
-        database = Database(f"sqlite+aiosqlite:///{file}")
-        await migrate(database)
-        await database.close()
-
-    asyncio.run(make())
+    asyncio.run(_migrate(f"sqlite+aiosqlite:///{file}"))
     return file
 
 

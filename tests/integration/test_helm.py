@@ -19,8 +19,9 @@ import pytest
 import yaml
 
 import provisioning
-from provisioning.cluster import KINDS, Cluster, Kind
+from provisioning.cluster import Cluster
 from provisioning.helm import HISTORY, Helm, HelmError
+from provisioning.kinds import KINDS, Kind
 from provisioning.sandbox import ApiFault, Sandbox, SandboxOptions
 
 CHART = Path(__file__).resolve().parent.parent / "charts" / "minimal"

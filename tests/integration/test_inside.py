@@ -57,7 +57,7 @@ async def read(inside: Inside, actor: Actor, query: LogQuery) -> list[LogLine]:
     return [line async for lines in await inside.read_log(actor, "shop", query) for line in lines]
 
 
-async def test_a_store_that_is_ready(fleet: Fleet, inside: Inside, sandbox: Sandbox):
+async def test_a_store_that_is_ready(fleet: Fleet, inside: Inside, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch):
     told = asyncio.Event()
     leave = inside.follow("shop", told.set)
     await fleet.ask("shop")
@@ -72,13 +72,14 @@ async def test_a_store_that_is_ready(fleet: Fleet, inside: Inside, sandbox: Sand
         }
         assert seen.cluster == "connected"
 
-    # Figures come by the clock; while somebody looks, every quarter of a minute.
+    # Figures come by the clock; while somebody looks, more often.
+    monkeypatch.setattr("provisioning.usage.WATCHED_EVERY", 1.5)
     told.clear()
     assert (await inside.usage(ANN, "shop")).measured == "not_yet"
     async with asyncio.timeout(30):
         while (used := await inside.usage(ANN, "shop")).measured == "not_yet":  # a pod has run for a while before it is
             await inside.sample()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
     assert told.is_set()
     assert (used.measured, used.simulated, used.disk_bytes) == ("yes", True, 1024**3)
     (sample,) = used.samples

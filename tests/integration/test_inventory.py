@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from provisioning.cluster import Cluster, Kind
+from provisioning.cluster import Cluster
 from provisioning.inventory import held, held_reason, inventory, labelled
+from provisioning.kinds import Kind
 from provisioning.sandbox import Sandbox, SandboxOptions
 
 CONFIG_MAP = Kind("ConfigMap", "v1", "configmaps")

@@ -1,8 +1,13 @@
-"""The API answers whatever is asked as its own description says, and breaks at none of it."""
+"""The API answers whatever is asked as its own description says, and breaks at none of it.
+
+STOREFLEET_SCHEMA_REQUESTS=5000 pytest tests/integration/test_schema.py    # always the same ones
+"""
+
+import os
 
 from tests.schema_requests import ask
 
-REQUESTS = 500
+REQUESTS = int(os.environ.get("STOREFLEET_SCHEMA_REQUESTS", "200"))
 
 
 def test_every_answer_is_one_that_the_description_knows() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.failures.causes import CAUSES, Cause
+from provisioning.failures.cause import Cause
+from provisioning.failures.causes import CAUSES
 from provisioning.failures.reason import OWNER
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "failures.md"

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app import texts
 from app.inside_views import PartsView
 from app.pages.store_facts import facts, failure, sources, split_hint
 from app.store_views import ReasonView, StoreView
+from app.texts.failures import FAILURE, FAILURE_PLAIN, WAITING
 from provisioning.failures import ADMIN, OWNER
 from provisioning.failures.causes import CAUSES, USUAL
 from provisioning.states import State
@@ -28,7 +28,7 @@ def store(who: str, hint: str, state: State = State.FAILED) -> StoreView:
 
 @pytest.mark.parametrize("code", sorted({cause.code for cause in CAUSES}))
 def test_every_cause_is_told_in_everyday_words(code: str):
-    plain = texts.FAILURE_PLAIN[code]
+    plain = FAILURE_PLAIN[code]
     assert plain.endswith(".")
     for jargon in ("kubectl", "namespace", "pod", "ingress", "PVC"):
         assert jargon not in plain
@@ -50,7 +50,7 @@ def test_an_administrator_gets_the_command_and_an_owner_whom_to_ask():
     assert (admin["hint"], admin["command"], admin["technical"]) == ("See what the node says.", COMMAND, True)
     assert "kubectl" not in str({**owner, "report": ""})
     assert "administrator" in owner["hint"]
-    assert owner["plain"] == admin["plain"] == texts.FAILURE_PLAIN["image_pull"]
+    assert owner["plain"] == admin["plain"] == FAILURE_PLAIN["image_pull"]
     assert all(each in owner["report"] for each in ("shop", "It broke", "image_pull", "pod/x said no"))
 
 
@@ -64,11 +64,11 @@ def test_what_goes_on_by_itself_is_not_to_be_retried():
     it = failure(store(ADMIN, "Wait.", State.PROVISIONING), admin=False)
     assert it is not None
     assert it["passing"]
-    assert it["hint"] == texts.FAILURE["ask_admin_passing"]
+    assert it["hint"] == FAILURE["ask_admin_passing"]
 
 
 def test_what_many_a_start_waits_for_is_no_warning_until_it_lasts():
-    assert set(texts.WAITING) == USUAL
+    assert set(WAITING) == USUAL
     late = datetime(2026, 1, 2, 0, 1, tzinfo=UTC)
     it = store(ADMIN, "Wait.", State.PROVISIONING)
 
@@ -77,7 +77,7 @@ def test_what_many_a_start_waits_for_is_no_warning_until_it_lasts():
         changed = it.model_copy(update={"reason": reason, "state": state})
         shown = failure(changed, admin=True, late_at=late)
         assert shown is not None
-        expected = texts.WAITING[code] if shown["calm_until"] else ""
+        expected = WAITING[code] if shown["calm_until"] else ""
         assert facts(changed, [])["note"] == expected
         return shown["calm_until"]
 

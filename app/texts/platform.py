@@ -1,0 +1,106 @@
+"""The platform's page: what is at work, figures over time, orphans."""
+
+from typing import Any
+
+from app.texts.states import STATES
+
+DOCUMENT_TITLE = "Platform · Storefleet"
+
+PLATFORM: dict[str, Any] = {
+    "title": "Platform",
+    "at_work": "At work",
+    "places": "Places",
+    "taken": "{n} of {of} taken",
+    "on_the_way": "{n} of {of} on their way",
+    "deletions": ["{n} deletion", "{n} deletions"],
+    "leader": "Engine",
+    "leads_here": "Runs in this process",
+    "leads": "Runs in another process",
+    "nobody_leads": "No process runs it right now",
+    "since": "for {time}",
+    "view": "View of the cluster",
+    "view_good": "Up to date",
+    "view_bad": "Not to be trusted",
+    "view_age": "last heard {time} ago",
+    "states": STATES,
+    "columns": {"store": "Store", "state": "State", "owner": "Owner", "left": "Expected"},
+    "place": "Place {n}",
+    "eta": "in about {time}",
+    "late": "longer than usual",
+    "unknown": "not known yet",
+    "quiet_title": "Nothing to do",
+    "quiet": "No store is being set up or deleted, and none waits.",
+    "capacity": "Capacity",
+    "cpu": "CPU",
+    "memory": "Memory",
+    "cores": "{used} of {total} cores asked for",
+    "bytes": "{used} of {total} asked for",
+    "storage": "Storage",
+    "storage_free": "{free} free",
+    "storage_unknown": "The storage does not tell what it has left.",
+    "room": "Room for more stores",
+    "room_for": "{plan} {n}",
+    "capacity_unknown": "The cluster does not tell what it has, so no store is refused or warned for want of room.",
+}
+
+STATISTICS: dict[str, Any] = {
+    "title": "Over time",
+    "span": "How far back",
+    "spans": {"1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days"},
+    "no_such_span": "There is no time range “{span}”: choose 1h, 24h, 7d or 30d. These are the last 24 hours.",
+    "shown": "Shown: the last {span}",
+    "active": "Ready now",
+    "of_stores": ["of {n} store", "of {n} stores"],
+    "ready_an_hour": "Ready an hour",
+    "ready": ["{n} became ready", "{n} became ready"],
+    "provisioning": "Time to ready, median",
+    "percentiles": "p95 {p95} · p99 {p99}",
+    "failure_rate": "Failure rate",
+    "failed": "{n} of {of} attempts",
+    "causes": "Why stores failed",
+    "cause": "Cause",
+    "count": "Stores",
+    "no_failures": "No store failed.",
+    "nothing": "No store was set up in this time.",
+}
+
+CHARTS: dict[str, Any] = {
+    "outcomes": "Stores",
+    "ready": "Ready",
+    "failed": "Failed",
+    "deleted": "Deleted",
+    "requested": "Requested",
+    "times": "Time to ready",
+    "p50": "Median",
+    "p95": "p95",
+    "table": "As a table",
+    "time": "From",
+    "nothing": "Nothing happened in this time yet.",
+}
+
+ORPHANS: dict[str, Any] = {
+    "title": "Orphans",
+    "lead": "Objects in the cluster that carry this platform’s label and whose store is not known any more.",
+    "policy": {
+        "report": "They are only reported.",
+        "clean": "Those that stay for ten minutes are removed by themselves, if the deletion of their store is known.",
+    },
+    "look": "Look again",
+    "looking": "Looking through the cluster …",
+    "looked": "Looked {ago}",
+    "columns": {"object": "Object", "age": "Age", "size": "Storage", "clean": "Remove"},
+    "in": "in {namespace}",
+    "with": ["with {n} object in it", "with {n} objects in it"],
+    "row": "Nothing of this store is in the cluster. It is repaired by itself.",
+    "deleting": "Being removed",
+    "clean": "Remove",
+    "clean_named": "Remove {name}",
+    "none_title": "No orphans",
+    "none": "Everything that carries this platform’s label belongs to a store.",
+    "confirm_title": "Remove {name}?",
+    "confirm": "It is deleted from the cluster for good, with all that is in it.",
+    "confirm_size": "{size} of storage go with it.",
+    "keep": "Keep it",
+    "submit": "Remove for good",
+    "removing": "Removing …",
+}
