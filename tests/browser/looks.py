@@ -19,13 +19,15 @@ FITS = "document.documentElement.scrollWidth <= innerWidth"
 
 
 def check(page: Page, *rules: str) -> None:
-    """axe finds nothing, by these rules of its or by all."""
+    """axe finds nothing, by these rules of its or by all.  Meanwhile nothing that comes is faded in."""
+    page.emulate_media(reduced_motion="reduce")
     page.evaluate(FINISH)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     # preload: it would read the style sheets by way of inline ones, which our policy does not let in.
     options = {"resultTypes": ["violations"], "preload": False, **({"runOnly": rules} if rules else {})}
     found = AxeResults({"violations": page.evaluate("async (options) => (await axe.run(options)).violations", options)})
+    page.emulate_media(reduced_motion="no-preference")
     assert found.violations_count == 0, f"{page.url}, {page.viewport_size}:\n{found.generate_report()}"
 
 

@@ -85,6 +85,7 @@ def test_a_change_redraws_its_row_alone(stores: Page):
 
 
 def test_a_lost_connection_is_said_and_comes_back(stores: Page, dashboard: Dashboard):
+    stores.wait_for_function("window.socket?.connected")
     stores.evaluate("window.socket.disconnect()")
     banner = stores.locator("#popup")
     expect(banner).to_be_visible()
