@@ -68,9 +68,8 @@ def steps(state: str, events: Sequence[Mark], culprit: str = "") -> list[Step]:
         ends = {kind: at or max((each.at for each in events), default=None) for kind, at in ends.items()}
     elif "store.ready" in ends:  # it was ready once, and is on its way again
         ends["store.ready"] = None
-        asked, ready = other_release(events), ends["medusa.ready"]
-        if asked and ready and ready < asked:  # the pod of the release before
-            ends["medusa.ready"] = None
+        if other_release(events) and not _comes_after(events, "medusa.ready", OTHER_RELEASE):
+            ends["medusa.ready"] = None  # the pod of the release before
     undone = [key for key, kind in plan if ends[kind] is None]
     current = culprit if culprit in undone else next(iter(undone), None)
     retries = [event.at for event in events if event.kind in ANEW]
@@ -96,6 +95,12 @@ def other_release(events: Sequence[Mark]) -> datetime | None:
     for event in events:
         asked = event.at if event.kind in OTHER_RELEASE else None if event.kind == "store.ready" else asked
     return asked
+
+
+def _comes_after(events: Sequence[Mark], kind: str, earlier: Sequence[str]) -> bool:
+    """Whether an event of `kind` follows the last of `earlier`: by their order, as their times are whole seconds."""
+    kinds = [event.kind for event in events]
+    return kind in kinds[max((number for number, each in enumerate(kinds) if each in earlier), default=0) :]
 
 
 def _last_ready(events: Sequence[Mark]) -> int:

@@ -24,8 +24,8 @@ settings.register_profile("storefleet", deadline=None, suppress_health_check=[He
 settings.load_profile("storefleet")
 
 
-# They have a dashboard of their own, and share nothing but the browser with the others there.
-OWN_DASHBOARD = tuple(f"tests/browser/test_{name}.py" for name in ("limits", "many_stores", "undo"))
+# They have another dashboard, and share nothing but the browser with the others there.
+OTHER_DASHBOARD = tuple(f"tests/browser/test_{name}.py" for name in ("many_stores", "undo"))
 
 
 class Together(LoadScopeScheduling):
@@ -35,8 +35,8 @@ class Together(LoadScopeScheduling):
         file = nodeid.partition("::")[0]
         if file.startswith("tests/cluster/") or "[real" in nodeid:
             return "cluster"
-        if file in OWN_DASHBOARD:
-            return "browser, dashboards of their own"
+        if file in OTHER_DASHBOARD:
+            return "browser, where deletions can be undone"
         return "browser" if file.startswith("tests/browser/") else file
 
 

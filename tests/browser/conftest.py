@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.browser.dashboard import ADMIN, PASSWORD, Dashboard, running
 
@@ -61,30 +62,84 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 
 @pytest.fixture(scope="package")
-def cookies() -> dict[str, list[Any]]:
-    """Of the people who are signed in."""
-    return {}
+def forgiving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A dashboard on which a deletion can be undone."""
+    with running(Dashboard(tmp_path_factory.mktemp("forgiving"), STOREFLEET_UNDO_MINUTES="10")) as served:
+        yield served
 
 
-@pytest.fixture
-def open_page(chromium: Browser, dashboard: Dashboard, cookies: dict[str, list[Any]]) -> Iterator[OpenPage]:
-    """Open a page in a browser of its own, as a person (None: nobody is signed in).
+class Browsers:
+    """Browsers for people, used again: one that is new compiles every script anew and asks the server for all files."""
 
-    Who is signed in once stays so for the tests after it, unless it is to be a `fresh` sign-in.
-    """
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
+    def __init__(self, chromium: Browser) -> None:
+        self.complaints: list[str] = []  # what the pages did that no page may do
+        self._chromium = chromium
+        self._idle: dict[str, list[Page]] = {}  # by the dashboard's address
+        self._cookies: dict[tuple[str, str], list[Any]] = {}  # of who is signed in, by dashboard and person
 
-    def watch(page: Page) -> None:
-        page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
-        page.on("console", lambda message: message.type == "error" and complaints.append(f"console: {message.text}"))
+    def take(self, url: str) -> Page:
+        """One in which nobody is signed in and nothing is kept."""
+        if self._idle.get(url):
+            return self._idle[url].pop()
+        context = self._chromium.new_context(base_url=url, locale="en-GB", timezone_id="Europe/Berlin")
+        context.set_default_timeout(15_000)
+        context.on("page", self._watch)
+        context.on("request", lambda request: self._look_at(request.url))
+        return context.new_page()
 
-    def complain_of(address: str) -> None:
+    def give_back(self, page: Page, url: str) -> None:
+        context = page.context
+        try:
+            for each in context.pages:
+                if each is not page:
+                    each.close()
+            page.goto("/healthz")  # in the same process, and what a page keeps on leaving is kept by then
+            page.evaluate("localStorage.clear(), sessionStorage.clear()")
+            context.clear_cookies()
+            context.clear_permissions()
+        except PlaywrightError:  # the page was closed, or its server is away
+            context.close()
+        else:
+            self._idle.setdefault(url, []).append(page)
+
+    def sign_in(self, context: BrowserContext, url: str, person: str, *, fresh: bool) -> None:
+        if not fresh and (url, person) in self._cookies:
+            context.add_cookies(self._cookies[url, person])
+            return
+        form = {"email": person, "password": PASSWORD}
+        answer = context.request.post("/sign-in", form=form, headers={"Origin": url}, max_redirects=0)
+        assert answer.status == 303
+        if not fresh:
+            self._cookies[url, person] = context.cookies()
+
+    def _watch(self, page: Page) -> None:
+        tell = self.complaints.append
+        page.on("pageerror", lambda error: tell(f"script: {error}"))
+        page.on("console", lambda message: message.type == "error" and tell(f"console: {message.text}"))
+
+    def _look_at(self, address: str) -> None:
         host = urlsplit(address).hostname or ""
         if urlsplit(address).scheme in ("http", "https", "ws", "wss") and not (
             host in ("127.0.0.1", "localhost") or host.endswith(".localhost")
         ):
-            complaints.append(f"a request to {address}")
+            self.complaints.append(f"a request to {address}")
+
+
+@pytest.fixture(scope="package")
+def browsers(chromium: Browser) -> Browsers:
+    return Browsers(chromium)
+
+
+@pytest.fixture
+def open_page(browsers: Browsers, dashboard: Dashboard) -> Iterator[OpenPage]:
+    """Open a page in a browser of its own, as a person (None: nobody is signed in).
+
+    Who is signed in once stays so for the tests after it, unless it is to be a `fresh` sign-in: whose session a test
+    ends, or whose browser it changes for good (`add_init_script`), wants one.
+    """
+    url = dashboard.url
+    opened: list[tuple[Page, bool]] = []
+    browsers.complaints.clear()
 
     def open_(
         path: str = "/",
@@ -95,38 +150,23 @@ def open_page(chromium: Browser, dashboard: Dashboard, cookies: dict[str, list[A
         width: int = 1440,
         height: int = 900,
     ) -> Page:
-        context = chromium.new_context(
-            base_url=dashboard.url,
-            viewport={"width": width, "height": height},
-            color_scheme=theme,
-            locale="en-GB",
-            timezone_id="Europe/Berlin",
-        )
-        contexts.append(context)
-        context.set_default_timeout(15_000)
-        context.on("page", watch)
-        context.on("request", lambda request: complain_of(request.url))
-        if person in cookies and not fresh:
-            context.add_cookies(cookies[person])
-        elif person:
-            answer = context.request.post(
-                "/sign-in",
-                form={"email": person, "password": PASSWORD},
-                headers={"Origin": dashboard.url},
-                max_redirects=0,
-            )
-            assert answer.status == 303
-            if not fresh:
-                cookies[person] = context.cookies()
-        page = context.new_page()
+        page = browsers.take(url)
+        opened.append((page, fresh))
+        if person:
+            browsers.sign_in(page.context, url, person, fresh=fresh)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=theme)
         page.goto(path)
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    for page, fresh in opened:
+        if fresh:
+            page.context.close()
+        else:
+            browsers.give_back(page, url)
     # A page that is not there and a server that is away are errors to the console, and what some tests are about.
-    assert [each for each in complaints if not re.search("status of 40|ERR_CONNECTION_REFUSED", each)] == []
+    assert [each for each in browsers.complaints if not re.search("status of 40|ERR_CONNECTION_REFUSED", each)] == []
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+import httpx
+
 from tests.served import EMAIL, PASSWORD, Served
 
 ADMIN = EMAIL
@@ -55,6 +57,24 @@ class Dashboard(Served):
                 assert time.monotonic() < end, f"the dashboard is not ready:\n{self.log.read_text()[-4000:]}"
                 time.sleep(0.1)
         return self
+
+    @contextmanager
+    def signed_in(self, person: str) -> Iterator[httpx.Client]:
+        """The API as somebody's browser has it."""
+        with self.client() as client:
+            answer = client.post("/sign-in", data={"email": person, "password": PASSWORD})
+            assert answer.status_code == 303, answer.text
+            yield client
+
+    def have(self, owner: str, *names: str, state: str = "READY") -> None:
+        """Let there be these stores of theirs, which have come to this state."""
+        end = time.monotonic() + 60
+        with self.signed_in(owner) as client:
+            for name in names:
+                assert client.post("/api/v1/stores", json={"name": name}).status_code == 202
+            while any(client.get(f"/api/v1/stores/{name}").json()["state"] != state for name in names):
+                assert time.monotonic() < end, f"not {state}: {names}"
+                time.sleep(0.1)
 
     def break_images(self) -> None:
         """From now on no image can be pulled."""

@@ -42,7 +42,7 @@ def addresses(page: Page) -> list[str]:
 
 def test_no_page_asks_another_server_or_breaks_the_policy(open_page, dashboard: Dashboard):
     """All that can be reached by following links, and those that nobody leads to."""
-    page = open_page("/", width=800)
+    page = open_page("/", width=800, fresh=True)
     page.set_default_navigation_timeout(60_000)
     page.context.add_init_script(WATCH)
     asked: set[str] = set()
@@ -60,17 +60,18 @@ def test_no_page_asks_another_server_or_breaks_the_policy(open_page, dashboard: 
         waiting += [each for each in addresses(page) if each not in seen and each not in waiting]
     assert {"/", "/platform"} <= set(seen)
     assert {urlsplit(each).netloc for each in asked} == {urlsplit(dashboard.url).netloc}
-    stranger = open_page("/sign-in", person=None)
+    stranger = open_page("/sign-in", person=None, fresh=True)
     stranger.context.add_init_script(WATCH)
     stranger.reload()
     assert stranger.evaluate("window.broken") == []
 
 
-def test_content_that_got_into_a_page_does_nothing(chromium, dashboard: Dashboard, cookies):
+def test_content_that_got_into_a_page_does_nothing(chromium, dashboard: Dashboard):
     """In a browser of its own: the policy's complaints are what this is about."""
     context = chromium.new_context(base_url=dashboard.url)
     try:
-        context.add_cookies(cookies.get(ADMIN) or signed_in(context, dashboard))
+        form = {"email": ADMIN, "password": PASSWORD}
+        context.request.post("/sign-in", form=form, headers={"Origin": dashboard.url}, max_redirects=0)
         page = context.new_page()
         asked, stopped = [], []
         page.on("request", lambda request: asked.append(request.url))
@@ -89,16 +90,6 @@ def test_content_that_got_into_a_page_does_nothing(chromium, dashboard: Dashboar
         assert [each for each in asked if "127.0.0.2" in each] == [each for each in stopped if "127.0.0.2" in each]
     finally:
         context.close()
-
-
-def signed_in(context, dashboard: Dashboard):
-    context.request.post(
-        "/sign-in",
-        form={"email": ADMIN, "password": PASSWORD},
-        headers={"Origin": dashboard.url},
-        max_redirects=0,
-    )
-    return context.cookies()
 
 
 def test_no_page_is_shown_within_another(chromium, dashboard: Dashboard):

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from provisioning.cluster import Cluster
-from tests.browser.dashboard import ANN, Dashboard
-from tests.browser.test_accessible import check
+from tests.browser.dashboard import Dashboard
+from tests.browser.looks import check, looks
 from tests.browser.test_store_life import create, mark, not_reloaded
 
 
@@ -85,7 +85,7 @@ def test_an_orphan_is_shown_with_its_size_and_removed_after_a_question(open_page
     row = page.locator(".orphans tr", has_text="namespace/store-lost")
     expect(row).to_contain_text("with 2 objects in it")
     expect(row).to_contain_text("2 GiB")
-    picture(page, "platform-orphan")
+    looks(page, picture, "platform-orphan", axe=True)
     row.get_by_role("button").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading")).to_have_text("Remove namespace/store-lost?")
@@ -102,24 +102,3 @@ def test_an_orphan_is_shown_with_its_size_and_removed_after_a_question(open_page
         if not row.count():
             break
     expect(page.get_by_text("No orphans")).to_be_visible()
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_is_readable_by_everybody_in_both_themes(open_page, dashboard: Dashboard, picture, theme: str):
-    make_orphan(dashboard, f"store-{theme}")
-    page = open_page("/platform", theme=theme)
-    expect(page.locator(".orphans tr", has_text=f"store-{theme}")).to_be_visible()
-    picture(page, f"platform-{theme}")
-    check(page)
-    page.set_viewport_size({"width": 360, "height": 780})
-    page.wait_for_function("document.documentElement.scrollWidth <= 360")  # charts follow a moment later
-    picture(page, f"platform-phone-{theme}")
-
-
-def test_it_is_not_there_for_anybody_else(open_page):
-    page = open_page("/platform", person=ANN)
-    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
-    page.goto("/")
-    expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Platform")).to_have_count(0)
-    mine = open_page("/")
-    expect(mine.get_by_role("navigation", name="Main").get_by_role("link", name="Platform")).to_have_count(1)

@@ -8,21 +8,21 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.dashboard import ADMIN, EVA, Dashboard
-from tests.browser.test_accessible import check
-from tests.browser.test_store_life import create, mark, not_reloaded, state
+from tests.browser.looks import check, looks
+from tests.browser.test_store_life import mark, not_reloaded, state
 
 NAME = "juniper"
 
 
+@pytest.fixture(scope="module")
+def store(dashboard: Dashboard) -> None:
+    dashboard.have(EVA, NAME)
+
+
 @pytest.fixture
-def page(open_page) -> Page:
+def page(store, open_page) -> Page:
     """The page of a store that is ready."""
-    page = open_page(f"/stores/{NAME}", person=EVA)
-    if page.get_by_role("heading", name="There is no such store").is_visible():
-        page.goto("/")
-        create(page, NAME)
-        state(page, "Ready")
-    return page
+    return open_page(f"/stores/{NAME}", person=EVA)
 
 
 def test_parts_and_their_logs(page: Page, picture):
@@ -68,21 +68,6 @@ def test_parts_and_their_logs(page: Page, picture):
     assert not_reloaded(page)
 
 
-def test_use_against_the_limits(page: Page, picture):
-    use = page.locator(".usage")
-    expect(use).to_contain_text("Simulated figures")
-    memory = use.locator("[data-resource=memory]")
-    expect(memory.locator("li")).to_have_count(2, timeout=30_000)
-    expect(memory).to_contain_text(re.compile(r"Medusa\s*\d+\sMiB of 768\sMiB"))
-    expect(memory.locator("svg")).to_contain_text("Medusa limit 768")
-    use.get_by_text("To the peak").click()
-    expect(memory.locator("svg")).not_to_contain_text("Medusa limit")
-    use.get_by_text("1 day").click()
-    expect(memory.locator("li")).to_have_count(2)
-    expect(use.locator(".disk")).to_contain_text("1 GiB")
-    picture(page, "use")
-
-
 def test_the_timelines_evidence_levels_and_copy(page: Page):
     log = page.get_by_role("log")
     line = log.locator("li").filter(has_text="PostgreSQL pod ready")
@@ -104,7 +89,7 @@ def test_the_timelines_evidence_levels_and_copy(page: Page):
 STRANGE = "<b>bold</b> \u202e\u05e9\u05dc\u05d5\u05dd 🧨" + "x" * 300
 
 
-def test_a_long_timeline_with_strange_words_is_bounded_and_breaks_nothing(page: Page, dashboard: Dashboard, open_page):
+def test_a_long_timeline_with_strange_words_is_bounded_and_breaks_nothing(page: Page, dashboard: Dashboard, picture):
     with sqlite3.connect(dashboard.folder / "data" / "storefleet.db") as database:
         (store,) = database.execute("SELECT id FROM store WHERE name = ?", (NAME,)).fetchone()
         rows = [(store, f"strange:{number}", f"{number} {STRANGE}") for number in range(300)]
@@ -113,15 +98,14 @@ def test_a_long_timeline_with_strange_words_is_bounded_and_breaks_nothing(page: 
             " VALUES (?, ?, '2026-01-02 12:00:00.000000', 'warning', ?, 'warning', 'pod/x', 'said')",
             rows,
         )
-    for width in (360, 1440):
-        seen = open_page(f"/stores/{NAME}", person=EVA, width=width)
-        lines = seen.get_by_role("log").locator("li")
-        expect(lines).to_have_count(60)
-        assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    seen.get_by_role("button", name=re.compile("Show .* earlier lines")).click()
+    page.reload()
+    lines = page.get_by_role("log").locator("li")
+    expect(lines).to_have_count(60)
+    looks(page, picture, "timeline-strange")
+    page.get_by_role("button", name=re.compile("Show .* earlier lines")).click()
     expect(lines).to_have_count(180)
     expect(lines.first).to_contain_text("<b>bold</b>")
-    seen.get_by_role("combobox", name="Show").select_option("warning")
+    page.get_by_role("combobox", name="Show").select_option("warning")
     lines.last.get_by_role("button").click()
     expect(lines.last.locator("pre")).to_have_text("said")
 
@@ -151,53 +135,50 @@ def test_a_store_of_somebody_elses_gives_no_log_away(page: Page, open_page):
         assert other.request.get(f"/api/v1/stores/{NAME}/{what}").status == 404
 
 
-@pytest.fixture
-def failed(open_page, dashboard: Dashboard) -> str:
-    """The path of a store that failed."""
-    page = open_page("/stores/rowan", person=EVA)
-    if page.get_by_role("heading", name="There is no such store").is_visible():
-        page.goto("/")
-        dashboard.break_images()
-        try:
-            create(page, "rowan")
-            state(page, "Failed")
-            broken = page.locator(".parts > li").filter(has_text=re.compile(r"^\s*Medusa"))
-            expect(broken).to_contain_text("Not well")
-            expect(broken).to_contain_text("pod failed to start")
-            broken.get_by_text("1 pod").click()
-            broken.get_by_role("button", name="Log").click()
-            expect(page.locator(".log").get_by_role("status")).to_contain_text("waiting to start")
-        finally:
-            dashboard.mend_images()
-    return "/stores/rowan"
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_failure_is_told_to_its_owner_in_everyday_words_and_to_an_administrator_with_a_command(
-    failed: str, open_page, picture, theme: str
+    open_page, dashboard: Dashboard, picture
 ):
-    page = open_page(failed, person=EVA, theme=theme)
+    dashboard.break_images()
+    try:
+        dashboard.have(EVA, "rowan", state="FAILED")
+        page = open_page("/stores/rowan", person=EVA)
+        broken = page.locator(".parts > li").filter(has_text=re.compile(r"^\s*Medusa"))
+        expect(broken).to_contain_text("Not well")
+        expect(broken).to_contain_text("pod failed to start")
+        broken.get_by_text("1 pod").click()
+        broken.get_by_role("button", name="Log").click()
+        expect(page.locator(".log").get_by_role("status")).to_contain_text("waiting to start")
+    finally:
+        dashboard.mend_images()
     panel = page.locator(".failure")
     expect(panel).to_contain_text("The shop’s software could not be fetched.")
     expect(panel).not_to_contain_text("kubectl")
     expect(panel.locator("pre")).to_be_hidden()
-    picture(page, f"failed-owner-{theme}")
-    check(page)
+    looks(page, picture, "failed-owner", axe=True)
 
-    for width in (360, 1440):
-        seen = open_page(failed, person=ADMIN, theme=theme, width=width)
-        expect(seen.locator(".failure pre")).to_be_visible()
-        expect(seen.locator(".failure .command")).to_contain_text("kubectl --namespace store-rowan describe pod/")
-        assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        picture(seen, f"failed-admin-{theme}-{width}")
-    check(seen)
+    admin = open_page("/stores/rowan", person=ADMIN)
+    expect(admin.locator(".failure pre")).to_be_visible()
+    expect(admin.locator(".failure .command")).to_contain_text("kubectl --namespace store-rowan describe pod/")
+    looks(admin, picture, "failed-admin", axe=True)
 
-
-def test_a_double_click_on_retry_is_one_retry(failed: str, open_page):
-    page = open_page(failed, person=EVA)
-    page.get_by_role("button", name="Retry").dblclick()
+    page.get_by_role("button", name="Retry").dblclick()  # is one retry
     state(page, "Ready")
     lines = page.get_by_role("log").locator("li")
     expect(lines.last).to_contain_text("Store READY")
     expect(lines.filter(has_text=re.compile("retr", re.IGNORECASE))).to_have_count(1)
-    expect(page.locator(".failure")).to_have_count(0)
+    expect(panel).to_have_count(0)
+
+
+def test_use_against_the_limits(page: Page, picture):
+    use = page.locator(".usage")
+    expect(use).to_contain_text("Simulated figures")
+    memory = use.locator("[data-resource=memory]")
+    expect(memory.locator("li")).to_have_count(2, timeout=30_000)
+    expect(memory).to_contain_text(re.compile(r"Medusa\s*\d+\sMiB of 768\sMiB"))
+    expect(memory.locator("svg")).to_contain_text("Medusa limit 768")
+    use.get_by_text("To the peak").click()
+    expect(memory.locator("svg")).not_to_contain_text("Medusa limit")
+    use.get_by_text("1 day").click()
+    expect(memory.locator("li")).to_have_count(2)
+    expect(use.locator(".disk")).to_contain_text("1 GiB")
+    picture(page, "use")

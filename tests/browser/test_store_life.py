@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.dashboard import ADMIN, ANN, Dashboard
@@ -134,27 +133,28 @@ def test_a_failure_says_why_and_a_retry_goes_on(open_page, dashboard: Dashboard,
     assert not_reloaded(page)
 
 
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("Bike", "Use lower-case letters only."),
-        ("-bike", "A name starts and ends with a letter or a digit, not with a dash."),
-        ("bike shop", "Use only the letters a to z, digits and dashes."),
-        ("bücher", "Use only the letters a to z, digits and dashes."),
-        ("admin", "“admin” is reserved for the platform. Choose another name."),
-        ("x" * 64, "The name has 64 characters; at most 47 fit into an address."),
-        ("<b>x</b>", "Use only the letters a to z, digits and dashes."),
-    ],
-)
-def test_a_name_is_checked_while_it_is_typed(open_page, name: str, sentence: str):
+NO_NAMES = {
+    "Bike": "Use lower-case letters only.",
+    "-bike": "A name starts and ends with a letter or a digit, not with a dash.",
+    "bike shop": "Use only the letters a to z, digits and dashes.",
+    "bücher": "Use only the letters a to z, digits and dashes.",
+    "admin": "“admin” is reserved for the platform. Choose another name.",
+    "x" * 64: "The name has 64 characters; at most 47 fit into an address.",
+    "<b>x</b>": "Use only the letters a to z, digits and dashes.",
+}
+
+
+def test_a_name_is_checked_while_it_is_typed(open_page):
     page = open_page("/?create")
     dialog = page.get_by_role("dialog")
     field = dialog.get_by_label("Name", exact=True)
-    field.press_sequentially(name, delay=5)
-    expect(dialog.locator("#create-hint")).to_have_text(sentence)
-    expect(field).to_have_attribute("aria-invalid", "true")
-    expect(dialog.get_by_role("button", name="Create store")).to_be_disabled()
-    field.fill("fine")
-    expect(dialog.get_by_text("This name is free.")).to_be_visible()
-    expect(dialog.locator("#create-address")).to_contain_text(re.compile(r"http://fine\.localhost:\d+"))
-    expect(dialog.get_by_role("button", name="Create store")).to_be_enabled()
+    for name, sentence in NO_NAMES.items():
+        field.fill(name[:-3])
+        field.press_sequentially(name[-3:], delay=5)
+        expect(dialog.locator("#create-hint")).to_have_text(sentence)
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(dialog.get_by_role("button", name="Create store")).to_be_disabled()
+        field.fill("fine")
+        expect(dialog.get_by_text("This name is free.")).to_be_visible()
+        expect(dialog.locator("#create-address")).to_contain_text(re.compile(r"http://fine\.localhost:\d+"))
+        expect(dialog.get_by_role("button", name="Create store")).to_be_enabled()

@@ -12,16 +12,15 @@ from tests.browser.test_store_life import create
 NAMES = ("atelier-nord", "cafe-luna", "fern-and-fig")
 
 
+@pytest.fixture(scope="module")
+def three(dashboard: Dashboard) -> None:
+    dashboard.have(CARA, *NAMES)
+
+
 @pytest.fixture
-def stores(open_page) -> Page:
+def stores(three, open_page) -> Page:
     """The list of somebody who has three stores."""
     page = open_page("/", person=CARA)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    if page.locator("tbody tr").count() < len(NAMES):
-        for name in NAMES:
-            page.goto("/")
-            create(page, name)
-        page.goto("/")
     expect(page.locator("tbody .state").get_by_text("Ready")).to_have_count(len(NAMES), timeout=30_000)
     return page
 
@@ -85,15 +84,8 @@ def test_a_change_redraws_its_row_alone(stores: Page):
     assert sorted(kept) == sorted(NAMES)
 
 
-@pytest.mark.parametrize("path", ["/", "/stores/fern-and-fig", "/?create", "/sign-in", "/stores/nothing"])
-def test_a_phone_scrolls_in_one_direction_only(stores: Page, open_page, picture, path: str):
-    page = open_page(path, person=None if path == "/sign-in" else CARA, width=360, height=780)
-    page.wait_for_load_state("networkidle")
-    page.wait_for_function("document.documentElement.scrollWidth <= 360")  # charts follow a moment later
-    picture(page, f"phone-{re.sub('[^a-z]+', '-', path).strip('-') or 'stores'}")
-
-
 def test_a_lost_connection_is_said_and_comes_back(stores: Page, dashboard: Dashboard):
+    stores.wait_for_function("window.socket?.connected")
     stores.evaluate("window.socket.disconnect()")
     banner = stores.locator("#popup")
     expect(banner).to_be_visible()

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.dashboard import ADMIN, EVA, NEWER, Dashboard
-from tests.browser.test_accessible import check
-from tests.browser.test_store_life import create, mark, not_reloaded, state
+from tests.browser.looks import looks
+from tests.browser.test_store_life import mark, not_reloaded, state
 from tests.served import command
 
 NAME, OLDER = "wisteria", "2.21.2"
@@ -19,8 +19,8 @@ OFFER = f"Update available: {OLDER} → {NEWER}"
 @pytest.fixture
 def page(open_page, dashboard: Dashboard) -> Iterator[Page]:
     """The page of a store that is ready; the platform has another chart meanwhile."""
-    page = open_page("/", person=EVA)
-    create(page, NAME)
+    dashboard.have(EVA, NAME)
+    page = open_page(f"/stores/{NAME}", person=EVA)
     state(page, "Ready")
     mark(page)
     expect(page.locator(".update")).to_have_count(0)
@@ -33,19 +33,6 @@ def page(open_page, dashboard: Dashboard) -> Iterator[Page]:
     expect(page.get_by_role("heading", name=f"{NAME} is deleted")).to_be_visible(timeout=30_000)
 
 
-def look(open_page, picture, what: str, button: str | None = None) -> None:
-    """At it on a wide screen and a narrow one, in another theme."""
-    for theme, width in (("light", 1440), ("dark", 360)):
-        page = open_page(f"/stores/{NAME}", person=EVA, theme=theme, width=width)
-        if button:
-            page.get_by_role("button", name=button).click()
-            expect(page.get_by_role("dialog")).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        picture(page, f"{what}-{theme}-{width}")
-        check(page)
-
-
 def test_offered_taken_failed_and_taken_back(page: Page, open_page, dashboard: Dashboard, picture):
     offer = page.locator(".update")
     expect(offer).to_contain_text(OFFER)
@@ -54,12 +41,12 @@ def test_offered_taken_failed_and_taken_back(page: Page, open_page, dashboard: D
     row = stores.locator(f"tr[data-store={NAME}]")
     expect(row.get_by_text("Update available")).to_be_attached()
     picture(stores, "update-in-the-list")
-    look(open_page, picture, "upgrade", "Upgrade …")
 
     other = open_page(f"/stores/{NAME}", person=EVA)
     for each in (page, other):  # two tabs, both about to
         each.get_by_role("button", name="Upgrade …").press("Enter")
         expect(each.get_by_role("dialog")).to_contain_text(f"The shop goes from {OLDER} to {NEWER}.")
+    looks(page, picture, "upgrade", axe=True)
     page.get_by_role("dialog").get_by_role("button", name="Upgrade", exact=True).dblclick()
     expect(page.get_by_role("log")).to_contain_text(f"Upgrade requested by {EVA}: {OLDER} → {NEWER}")
     expect(offer).to_have_count(0)
@@ -67,17 +54,18 @@ def test_offered_taken_failed_and_taken_back(page: Page, open_page, dashboard: D
     expect(other.get_by_role("dialog").get_by_role("alert")).to_contain_text("The store ")
     other.keyboard.press("Escape")
     expect(other.get_by_role("dialog")).to_have_count(0)
+    other.close()
     state(page, "Ready")
     expect(page.get_by_role("log")).to_contain_text(f"Release upgraded: {NEWER}, revision 2")
     expect(page.locator(".about")).to_contain_text(f"Medusa {NEWER}, revision 2")
     expect(row.get_by_text("Update available")).to_have_count(0)
     expect(page.get_by_role("log").get_by_text(f"Upgrade requested by {EVA}")).to_have_count(1)
     expect(page.get_by_role("log")).to_contain_text("Secrets rotated: the old ones are refused", timeout=30_000)
-    look(open_page, picture, "rollback", "Roll back …")
     page.get_by_role("button", name="Roll back …").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(f"from {NEWER} back to {OLDER}, revision 1")
     expect(dialog).to_contain_text("The database is not rolled back")
+    looks(page, picture, "rollback", axe=True)
     dialog.get_by_role("button", name="Roll back", exact=True).click()
     expect(page.locator(".about")).to_contain_text(f"Medusa {OLDER}, revision 3", timeout=30_000)
     state(page, "Ready")
@@ -92,7 +80,7 @@ def test_offered_taken_failed_and_taken_back(page: Page, open_page, dashboard: D
     expect(page.locator(".store-head")).to_contain_text("The new release did not come up")
     expect(page.locator(".steps .failed")).to_contain_text("Medusa")
     expect(page.get_by_role("link", name="Open shop")).to_be_visible()
-    look(open_page, picture, "upgrade-failed")
+    looks(page, picture, "upgrade-failed", axe=True)
     expect(page.locator(".failure").get_by_role("button", name="Retry")).to_be_visible()
     page.locator(".failure").get_by_role("button", name="Roll back …").click()
     expect(dialog).to_contain_text(f"back to {OLDER}, revision 3")

@@ -78,11 +78,13 @@ def test_a_store_that_was_ready_and_is_on_its_way_again_is_not_through():
 @pytest.mark.parametrize("wish", ["upgrade_requested", "rollback_requested"])
 def test_on_the_way_to_another_release_the_pod_of_the_one_before_does_not_count(wish: str):
     before = marks(
-        store_requested=0, namespace_created=1, postgres_ready=2, medusa_ready=3, ingress_created=4, store_ready=5
+        store_requested=0, namespace_created=1, postgres_ready=2, ingress_created=4, medusa_ready=5, store_ready=5
     )
     asked = [*before, *marks(**{wish: 60})]
     assert states("PROVISIONING", asked) == ["done", "done", "done", "now", "done", "next"]
     assert states("FAILED", [*asked, *marks(retry_requested=70)], "medusa")[3] == "failed"
+    at_once = [*before, *marks(**{wish: 5})]  # within the second in which it came up: times are whole seconds
+    assert states("FAILED", at_once, "medusa") == ["done", "done", "done", "failed", "done", "next"]
     up = [*asked, *marks(medusa_ready=64)]
     assert states("PROVISIONING", up)[3:] == ["done", "done", "now"]
     found = steps("READY", [*up, *marks(store_ready=65)])
