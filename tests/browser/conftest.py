@@ -81,8 +81,9 @@ class Browsers:
         """One in which nobody is signed in and nothing is kept."""
         if self._idle.get(url):
             return self._idle[url].pop()
-        how = {"locale": "en-GB", "timezone_id": "Europe/Berlin", "reduced_motion": "reduce"}  # to draw motion costs a third
-        context = self._chromium.new_context(base_url=url, **how)
+        where = {"locale": "en-GB", "timezone_id": "Europe/Berlin"}
+        # To draw motion costs a third of it all.
+        context = self._chromium.new_context(base_url=url, reduced_motion="reduce", **where)
         context.set_default_timeout(15_000)
         context.on("page", self._watch)
         context.on("request", lambda request: self._look_at(request.url))
