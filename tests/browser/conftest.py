@@ -82,7 +82,7 @@ class Browsers:
         if self._idle.get(url):
             return self._idle[url].pop()
         where = {"locale": "en-GB", "timezone_id": "Europe/Berlin"}
-        # To draw motion costs a third of it all.
+        # To draw motion costs a third of it all, and axe finds what is being faded in too pale.
         context = self._chromium.new_context(base_url=url, reduced_motion="reduce", **where)
         context.set_default_timeout(15_000)
         context.on("page", self._watch)
