@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 WIDE, PHONE = (1440, 900), (360, 780)
 """Windows, in px."""
 
-VIEWS = (("light", WIDE), ("dark", WIDE), ("dark", PHONE))
+VIEWS = (("light", WIDE), ("dark", WIDE), ("dark", PHONE), ("light", PHONE))
 
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 
@@ -31,7 +31,7 @@ def looks(page: Page, picture: Callable[[Page, str], None], name: str, *, axe: b
     """Nothing is wider than the window; a picture of each view, `NAME-THEME-WIDTH`; and what axe finds, if asked.
 
     Each window is checked by all of axe's rules; the other theme of the same window, which is other colours for the
-    same elements, for contrast.  Afterwards the window is as it was, and the theme light.
+    same elements, for contrast.  Afterwards the window is as it was.
     """
     before = page.viewport_size
     seen = None
@@ -43,7 +43,6 @@ def looks(page: Page, picture: Callable[[Page, str], None], name: str, *, axe: b
         if axe:
             check(page, *(["color-contrast"] if window == seen else []))
         seen = window
-    page.emulate_media(color_scheme="light")
     if before:
         page.set_viewport_size(before)
 
