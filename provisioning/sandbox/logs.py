@@ -131,7 +131,7 @@ class Logs:
             return Idle()
         behaviour = behaviour_of(status["image"])
         lines = self.of(pod["metadata"]["uid"], container).lines
-        since = max(parse_time(started), *(at for at, _ in lines[-1:]))
+        since = max([parse_time(started), *(at for at, _ in lines[-1:])])
         return Idle(behaviour.idle, since, behaviour.idle_every / self._speed)
 
     async def _follow(

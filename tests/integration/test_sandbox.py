@@ -283,3 +283,21 @@ async def test_many_stores_at_once() -> None:
         response = await target.send("GET", "/api/v1/pods")
         await response.read()
         assert time.perf_counter() - start < 0.5
+
+
+async def test_a_container_that_has_said_nothing_has_an_empty_log() -> None:
+    async with (
+        Sandbox(SandboxOptions(speed=50)) as sandbox,
+        Target.connected("sandbox", sandbox.kubeconfig, PATIENCE) as target,
+    ):
+        path = "/api/v1/namespaces/default/pods"
+        spec = pod_spec("example.com/quiet:1")
+        await target.ok("POST", path, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "quiet"}, "spec": spec})
+
+        async def ready() -> bool:
+            conditions = (await target.ok("GET", f"{path}/quiet"))["status"].get("conditions", [])
+            return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+        await target.eventually(ready)
+        log = await target.call("GET", f"{path}/quiet/log")
+        assert (log.status, log.body) == (200, "")
