@@ -158,15 +158,19 @@ async def test_a_pod_that_has_taken_the_name_of_a_broken_one_stays(ground: Groun
     assert there is None or "deletionTimestamp" in there["metadata"]
 
 
+def a_helm_that_hangs(folder: Path, locks: Path) -> Helm:
+    command = folder / "helm-that-hangs"
+    command.write_text("#!/bin/sh\nexec sleep 100\n")
+    command.chmod(0o755)
+    return Helm(None, None, (str(command),), locks=locks)
+
+
 async def test_a_deletion_does_not_end_under_a_helm_that_is_still_at_work(tmp_path: Path) -> None:
     """It outlived the process that started it, and would write into the next store of that name."""
-    hanging = tmp_path / "helm-that-hangs"
-    hanging.write_text("#!/bin/sh\nexec sleep 100\n")
-    hanging.chmod(0o755)
     async with sandbox_in() as sandbox, fleet_on(sandbox, tmp_path) as fleet:
         await fleet.ask("shop")
         await fleet.settled("shop")
-        other = Helm(None, None, (str(hanging),), locks=tmp_path / "helm")
+        other = a_helm_that_hangs(tmp_path, locks=tmp_path / "helm")
         await fleet.until(lambda _: not other.is_running(SPACE, SPACE), "shop")
         running = asyncio.create_task(other.uninstall(SPACE, SPACE, 60))
         await fleet.until(lambda _: other.is_running(SPACE, SPACE), "shop")
@@ -185,10 +189,7 @@ async def test_a_deletion_does_not_end_under_a_helm_that_is_still_at_work(tmp_pa
 
 async def test_nor_where_somebody_else_has_taken_the_namespace_meanwhile(tmp_path: Path, ground: Ground) -> None:
     await ground.cluster.create(namespace())
-    hanging = tmp_path / "helm-that-hangs"
-    hanging.write_text("#!/bin/sh\nexec sleep 100\n")
-    hanging.chmod(0o755)
-    other = Helm(None, None, (str(hanging),), locks=tmp_path / "locks")
+    other = a_helm_that_hangs(tmp_path, locks=tmp_path / "locks")
     running = asyncio.create_task(other.uninstall(SPACE, SPACE, 60))
     while not other.is_running(SPACE, SPACE):
         await asyncio.sleep(0.02)
